@@ -1,0 +1,3 @@
+//! The `repltool` program.
+
+fn main() {}
