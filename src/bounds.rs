@@ -7,3 +7,59 @@ pub const MAX_FRAME: usize = 2 << 20;
 /// How much of a capture file is read at once. Small enough to stay in the processor's second-level cache, so that the
 /// bytes are still warm when they are decoded; a longer record makes the buffer grow up to [`MAX_FRAME`].
 pub const READ_BUFFER: usize = 256 << 10;
+
+/// The longest packet that is put together from IP fragments: what IPv4's length field can say.
+pub const MAX_FRAGMENTED_PACKET: usize = 65_535;
+
+/// How many packets may wait for their other fragments at a time; with the bound above, 4 MiB.
+pub const MAX_FRAGMENTED_PACKETS: usize = 64;
+
+/// Connections remembered at a time. Beyond it the one that ended first is forgotten, then one that was long quiet.
+pub const MAX_CONNECTIONS: usize = 16_384;
+
+/// Bytes of one direction of a connection that may wait behind a hole before it is declared a gap.
+pub const MAX_OUT_OF_ORDER: usize = 1 << 20;
+
+/// The same over all connections.
+pub const MAX_OUT_OF_ORDER_TOTAL: usize = 6 << 20;
+
+/// A hole that the receiver has acknowledged is a gap once this many more segments of its connection were seen.
+pub const HOLE_SEGMENTS: u32 = 128;
+
+/// …or once this many were seen, and [`HOLE_NANOS`] have passed.
+pub const HOLE_SEGMENTS_AND_TIME: u32 = 16;
+
+/// See [`HOLE_SEGMENTS_AND_TIME`].
+pub const HOLE_NANOS: u64 = 5_000_000_000;
+
+/// A longer hole than this, which the receiver has not acknowledged, comes of a damaged sequence number.
+pub const BELIEVABLE_HOLE: u64 = 4 << 20;
+
+/// How long a connection that has shown its end (a RST, or both FINs) waits for late packets: so many frames…
+pub const LINGER_FRAMES: u64 = 256;
+
+/// …or so long, whichever is first.
+pub const LINGER_NANOS: u64 = 200_000_000;
+
+/// The longest argument of a command that is believed, in bytes. Servers take 512 MiB unless `proto-max-bulk-len` says
+/// more; a length beyond this is garbage in which the decoder must not lose itself.
+pub const MAX_BULK: i64 = 4 << 30;
+
+/// The most arguments of a command: what redis-server takes from its own master is an `int`, real commands stay far
+/// below this.
+pub const MAX_ARGUMENTS: i64 = 16 << 20;
+
+/// The longest inline command, as redis-server has it (`PROTO_INLINE_MAX_SIZE`).
+pub const MAX_INLINE: usize = 64 << 10;
+
+/// Of a command that does not lie in one slice, so many arguments are kept…
+pub const MAX_KEPT_ARGUMENTS: usize = 64 << 10;
+
+/// …and so many bytes, unless all of each argument was asked for.
+pub const MAX_KEPT_COMMAND: usize = 4 << 20;
+
+/// How deep a reply may nest; COMMAND DOCS, the deepest, has 8 levels.
+pub const MAX_REPLY_DEPTH: usize = 32;
+
+/// How much of a reply's line is looked at for its type and number.
+pub const MAX_REPLY_LINE: usize = 64;

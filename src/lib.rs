@@ -2,5 +2,8 @@
 
 pub mod bounds;
 pub mod capture;
+pub mod packet;
 pub mod rdb;
+pub mod resp;
+pub mod tcp;
 pub mod units;

@@ -1,0 +1,342 @@
+//! One direction of a connection: segments in, bytes in order out.
+//!
+//! Positions are 64-bit counts from the direction's first byte. `delivered` is how many bytes have been handed up (or
+//! declared lost); chunks that came too early wait in order of position and never overlap.
+//!
+//! A segment whose checksum is wrong although this direction's checksums are right as a rule is held back like one that
+//! came too early. The receiver will have dropped it, so a good copy must follow; if instead the receiver acknowledges
+//! the bytes, the checksum was the capture's (offload on the recording host), and the copy is used.
+
+use std::collections::VecDeque;
+
+use super::{Connection, Direction, Receiver};
+use crate::bounds::{BELIEVABLE_HOLE, HOLE_NANOS, HOLE_SEGMENTS, HOLE_SEGMENTS_AND_TIME, MAX_OUT_OF_ORDER};
+use crate::packet::{Checksum, Segment};
+use crate::units::{Position, Stamp};
+
+/// Where a half's bytes go.
+pub(super) struct Delivery<'a, R> {
+    pub(super) connection: &'a Connection,
+    pub(super) direction: Direction,
+    pub(super) stamp: Stamp,
+    pub(super) receiver: &'a mut R,
+}
+
+impl<R: Receiver> Delivery<'_, R> {
+    #[inline]
+    fn data(&mut self, position: u64, bytes: &[u8], stamp: Stamp) {
+        if !bytes.is_empty() {
+            self.receiver.data(self.connection, self.direction, Position(position), bytes, stamp);
+        }
+    }
+
+    fn gap(&mut self, position: u64, bytes: u64, stamp: Stamp) {
+        if bytes > 0 {
+            self.receiver.gap(self.connection, self.direction, Position(position), bytes, stamp);
+        }
+    }
+}
+
+/// Bytes that came before their turn.
+#[derive(Debug)]
+struct Chunk {
+    start: u64,
+    bytes: Vec<u8>,
+    /// Bytes after these that the segment had on the wire and the capture has not.
+    cut: u64,
+    /// The checksum was wrong in a direction where it is right as a rule.
+    suspicious: bool,
+    stamp: Stamp,
+}
+
+impl Chunk {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64 + self.cut
+    }
+}
+
+/// What waits behind a hole.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Sorted by `start`, not overlapping.
+    chunks: VecDeque<Chunk>,
+    bytes: usize,
+    /// Segments of the connection since the hole opened, and when it did.
+    segments: u32,
+    since: Stamp,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    /// The sequence number of the byte at position 0, once known.
+    first: Option<u32>,
+    delivered: u64,
+    /// What the other side has acknowledged.
+    acknowledged: Option<u64>,
+    /// The position after the last byte, once a FIN told it.
+    end: Option<u64>,
+    good_checksums: u32,
+    bad_checksums: u32,
+    waiting: Option<Box<Waiting>>,
+}
+
+impl Half {
+    pub(super) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
+    }
+
+    pub(super) fn has_seen_fin(&self) -> bool {
+        self.end.is_some()
+    }
+
+    pub(super) fn has_delivered_fin(&self) -> bool {
+        self.end.is_some_and(|end| self.delivered >= end)
+    }
+
+    /// Whether a SYN with this sequence number can be the one that this direction began with.
+    pub(super) fn fits_syn(&self, sequence: u32) -> bool {
+        self.first.is_none_or(|first| first == sequence.wrapping_add(1))
+    }
+
+    /// The position of a sequence number: the one nearest to what comes next, so that wrapping does not matter.
+    /// Negative before the direction's first byte.
+    fn position(&self, sequence: u32) -> i64 {
+        let next = self.first.unwrap_or(sequence).wrapping_add(self.delivered as u32);
+        self.delivered as i64 + i64::from(sequence.wrapping_sub(next) as i32)
+    }
+
+    #[inline]
+    pub(super) fn segment<R: Receiver>(&mut self, segment: &Segment<'_>, to: &mut Delivery<'_, R>) {
+        let sequence = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
+        if self.first.is_none() {
+            self.first = Some(sequence);
+        }
+        let start = self.position(sequence);
+        let end = start + i64::from(segment.wire_length);
+        if segment.flags.fin && self.end.is_none() && end >= 0 {
+            self.end = Some(end as u64);
+        }
+        let fresh = end > self.delivered as i64;
+        if fresh {
+            let suspicious = self.is_suspicious(segment);
+            let in_order = start <= self.delivered as i64;
+            if in_order && !suspicious && self.waiting.is_none() {
+                self.deliver_segment(segment, (self.delivered as i64 - start) as usize, to);
+                return;
+            }
+            self.keep(segment, start, suspicious, to.stamp);
+        }
+        if self.waiting.is_some() {
+            self.drain(to);
+            self.count_segment(to);
+        }
+    }
+
+    /// The common case: the segment continues the stream. No copy is made.
+    #[inline]
+    fn deliver_segment<R: Receiver>(&mut self, segment: &Segment<'_>, skip: usize, to: &mut Delivery<'_, R>) {
+        let bytes = segment.payload.get(skip..).unwrap_or_default();
+        to.data(self.delivered, bytes, to.stamp);
+        self.delivered += bytes.len() as u64;
+        let on_wire = u64::from(segment.wire_length) - skip as u64;
+        let cut = on_wire - bytes.len() as u64;
+        if cut > 0 {
+            to.gap(self.delivered, cut, to.stamp);
+            self.delivered += cut;
+        }
+    }
+
+    fn is_suspicious(&mut self, segment: &Segment<'_>) -> bool {
+        match segment.checksum() {
+            Checksum::Valid => {
+                self.good_checksums = self.good_checksums.saturating_add(1);
+                false
+            }
+            Checksum::Bad => self.good_checksums > self.bad_checksums.saturating_mul(4),
+            Checksum::Offloaded | Checksum::Unknown => false,
+        }
+    }
+
+    /// The other side acknowledged everything before `sequence`.
+    #[inline]
+    pub(super) fn acknowledged<R: Receiver>(&mut self, sequence: u32, to: &mut Delivery<'_, R>) {
+        if self.first.is_none() {
+            return;
+        }
+        let position = self.position(sequence);
+        if position >= 0 {
+            let position = position as u64;
+            self.acknowledged = Some(self.acknowledged.map_or(position, |before| before.max(position)));
+        }
+        if self.waiting.is_some() {
+            self.drain(to);
+            self.count_segment(to);
+        }
+    }
+
+    /// Stores the parts of a segment that no earlier copy covers.
+    fn keep(&mut self, segment: &Segment<'_>, start: i64, suspicious: bool, stamp: Stamp) {
+        let delivered = self.delivered;
+        let waiting = self.waiting.get_or_insert_with(Box::default);
+        if waiting.chunks.is_empty() {
+            waiting.since = stamp;
+            waiting.segments = 0;
+        }
+        let skip = (delivered as i64 - start).max(0) as u64;
+        let from = (start + skip as i64) as u64;
+        let bytes = segment.payload.get(skip as usize..).unwrap_or_default();
+        let until = from + u64::from(segment.wire_length) - skip;
+        if !suspicious {
+            waiting.drop_suspicious(from, until);
+        }
+        waiting.insert(from, until, bytes, suspicious, stamp);
+    }
+
+    /// Hands up whatever continues the stream by now.
+    fn drain<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
+        let Some(waiting) = &mut self.waiting else { return };
+        while let Some(chunk) = waiting.chunks.front() {
+            if chunk.start > self.delivered {
+                break;
+            }
+            if chunk.suspicious {
+                if self.acknowledged.is_none_or(|acknowledged| acknowledged < chunk.end()) {
+                    break;
+                }
+                self.bad_checksums = self.bad_checksums.saturating_add(1);
+            }
+            let Some(chunk) = waiting.pop() else { break };
+            self.delivered = hand_up(&chunk, self.delivered, to.stamp, to);
+            waiting.since = to.stamp;
+            waiting.segments = 0;
+        }
+        if waiting.chunks.is_empty() {
+            self.waiting = None;
+        }
+    }
+
+    /// One more segment has passed while a hole is open: time to call it a gap?
+    fn count_segment<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
+        let Some(waiting) = &mut self.waiting else { return };
+        waiting.segments = waiting.segments.saturating_add(1);
+        while self.hole_is_lost(to.stamp) {
+            self.declare_gap(to);
+        }
+    }
+
+    /// Whether the hole in front of the waiting bytes will not be filled any more. So it is when too much waits behind
+    /// it; or when the receiver has acknowledged the missing bytes and the capture has had the time to bring them: a
+    /// number of segments more than any capture's reordering, or fewer and some seconds.
+    fn hole_is_lost(&self, now: Stamp) -> bool {
+        let Some(waiting) = &self.waiting else { return false };
+        let Some(chunk) = waiting.chunks.front() else { return false };
+        if waiting.bytes > MAX_OUT_OF_ORDER {
+            return true;
+        }
+        let received = self.acknowledged.is_some_and(|acknowledged| acknowledged >= chunk.start);
+        let long = now.since(waiting.since).is_some_and(|span| span.nanos >= HOLE_NANOS);
+        received && (waiting.segments >= HOLE_SEGMENTS || (waiting.segments >= HOLE_SEGMENTS_AND_TIME && long))
+    }
+
+    /// Skips the hole in front of the first waiting chunk, and hands up what follows it.
+    fn declare_gap<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
+        let Some(waiting) = &mut self.waiting else { return };
+        let Some(chunk) = waiting.pop() else { return };
+        let hole = chunk.start.saturating_sub(self.delivered);
+        let acknowledged = self.acknowledged.is_none_or(|acknowledged| acknowledged >= chunk.start);
+        if hole > BELIEVABLE_HOLE && !acknowledged {
+            // A damaged sequence number: nobody has sent what would have to stand before it.
+        } else if chunk.suspicious && self.acknowledged.is_some_and(|acknowledged| acknowledged < chunk.end()) {
+            // A damaged copy that the receiver did not take either.
+        } else {
+            to.gap(self.delivered, hole, chunk.stamp);
+            self.delivered = hand_up(&chunk, self.delivered + hole, chunk.stamp, to);
+        }
+        waiting.since = to.stamp;
+        waiting.segments = 0;
+        if waiting.chunks.is_empty() {
+            self.waiting = None;
+        } else if waiting.chunks.front().is_some_and(|chunk| chunk.start <= self.delivered && !chunk.suspicious) {
+            // What follows without a hole was waiting for the same bytes; it keeps its own time.
+            while let Some(chunk) = self.waiting.as_mut().and_then(|waiting| waiting.pop_if_due(self.delivered)) {
+                self.delivered = hand_up(&chunk, self.delivered, chunk.stamp, to);
+            }
+            if self.waiting.as_ref().is_some_and(|waiting| waiting.chunks.is_empty()) {
+                self.waiting = None;
+            }
+        }
+    }
+
+    /// Declares all holes lost and hands up everything that waits.
+    pub(super) fn give_up<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
+        while self.waiting.is_some() {
+            self.declare_gap(to);
+        }
+    }
+}
+
+/// Hands up a chunk from `delivered` on; gives the new count of delivered bytes.
+fn hand_up<R: Receiver>(chunk: &Chunk, delivered: u64, stamp: Stamp, to: &mut Delivery<'_, R>) -> u64 {
+    let skip = delivered.saturating_sub(chunk.start);
+    let bytes = usize::try_from(skip).ok().and_then(|skip| chunk.bytes.get(skip..)).unwrap_or_default();
+    to.data(delivered, bytes, stamp);
+    let after = delivered + bytes.len() as u64;
+    let cut = chunk.end().saturating_sub(after);
+    to.gap(after, cut, stamp);
+    after + cut
+}
+
+impl Waiting {
+    fn pop(&mut self) -> Option<Chunk> {
+        let chunk = self.chunks.pop_front()?;
+        self.bytes -= chunk.bytes.len();
+        Some(chunk)
+    }
+
+    fn pop_if_due(&mut self, delivered: u64) -> Option<Chunk> {
+        let due = self.chunks.front().is_some_and(|chunk| chunk.start <= delivered && !chunk.suspicious);
+        if due { self.pop() } else { None }
+    }
+
+    /// A good copy of these bytes has come: damaged ones need not wait any longer.
+    fn drop_suspicious(&mut self, from: u64, until: u64) {
+        let before = self.chunks.len();
+        self.chunks.retain(|chunk| !chunk.suspicious || chunk.end() <= from || chunk.start >= until);
+        if self.chunks.len() != before {
+            self.bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        }
+    }
+
+    /// Adds `[from, until)`, of which `bytes` is the captured beginning, less what earlier copies cover.
+    fn insert(&mut self, from: u64, until: u64, bytes: &[u8], suspicious: bool, stamp: Stamp) {
+        let mut at = from;
+        // Most often it goes to the end.
+        let mut index = self.chunks.partition_point(|chunk| chunk.end() <= from);
+        while at < until {
+            let (covered_from, covered_until) = match self.chunks.get(index) {
+                Some(chunk) if chunk.start < until => (chunk.start.max(at), chunk.end()),
+                _ => (until, until),
+            };
+            if at < covered_from {
+                let piece = slice_of(bytes, at - from, covered_from - from);
+                let cut = covered_from - at - piece.len() as u64;
+                self.bytes += piece.len();
+                let bytes = piece.to_vec();
+                self.chunks.insert(index, Chunk { start: at, bytes, cut, suspicious, stamp });
+                index += 1;
+            }
+            at = covered_until.max(covered_from);
+            index += 1;
+        }
+    }
+}
+
+/// `bytes[from..until]`, as much of it as there is.
+fn slice_of(bytes: &[u8], from: u64, until: u64) -> &[u8] {
+    let clamp = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(bytes.len());
+    &bytes[clamp(from)..clamp(until)]
+}
