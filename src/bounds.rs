@@ -63,3 +63,27 @@ pub const MAX_REPLY_DEPTH: usize = 32;
 
 /// How much of a reply's line is looked at for its type and number.
 pub const MAX_REPLY_LINE: usize = 64;
+
+/// Deliveries of a stream whose times are remembered until the replica has acknowledged them; more are joined.
+pub const MAX_ARRIVALS: usize = 512;
+
+/// Ends of commands that are remembered while the offsets of a stream are still to be inferred from ACKs.
+pub const MAX_BOUNDARIES: usize = 4096;
+
+/// Bytes of a connection that are kept while it is not yet known what the connection is.
+pub const MAX_UNDECIDED: usize = 256 << 10;
+
+/// The same over all connections; beyond it, those that bring more are judged by what they have brought.
+pub const MAX_UNDECIDED_TOTAL: usize = 4 << 20;
+
+/// Bytes of a connection's each direction that are looked at to tell what it is.
+pub const MAX_PREFIX: usize = 4 << 10;
+
+/// Commands of one link that may wait for their replies.
+pub const MAX_EXPECTED: usize = 1024;
+
+/// The longest `$…` line in front of a payload; Valkey's `$ENDOFF:` has up to 110 bytes.
+pub const MAX_PAYLOAD_HEADER: usize = 256;
+
+/// How much of a reply is kept. Protected mode's refusal has 1,067 bytes.
+pub const MAX_REPLY_KEPT: usize = 16 << 10;

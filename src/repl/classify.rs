@@ -1,0 +1,299 @@
+//! What a connection is, by its content.
+//!
+//! Where the SYN was seen, the side that opened the connection speaks first and its commands tell: PING and AUTH are
+//! what everybody begins with, REPLCONF, PSYNC and SYNC are a replica's. Where it was not, either side may be the
+//! replica, and the capture may begin anywhere: an ACK or a GETACK tells them apart.
+
+use crate::bounds::MAX_UNDECIDED;
+use crate::packet::Endpoint;
+use crate::resp::{Command, CommandDecoder, Step};
+use crate::tcp::Direction;
+
+use super::notes::turns_away;
+
+/// What was found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Not enough was seen.
+    Wait,
+    /// A link; the bytes in this direction are the replica's.
+    Link(Direction, Opening),
+    /// An ordinary client; the bytes in this direction are its.
+    Client(Direction),
+    /// Something that is not RESP.
+    Foreign(Foreign),
+}
+
+/// What of a link the capture begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Its handshake.
+    Handshake,
+    /// Something later.
+    Midstream,
+}
+
+/// Connections that speak something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Foreign {
+    /// A TLS handshake or record.
+    Tls,
+    /// The bus between the nodes of a cluster.
+    ClusterBus,
+    /// Anything else.
+    Unknown,
+}
+
+impl Foreign {
+    /// `tls`, `cluster-bus` or `unknown`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::ClusterBus => "cluster-bus",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The beginning of one direction, as far as it was kept.
+#[derive(Debug, Default)]
+pub(super) struct Prefix {
+    pub(super) bytes: Vec<u8>,
+    /// All bytes of the direction, kept or not.
+    pub(super) length: u64,
+}
+
+/// How one direction's bytes begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speech {
+    Silent,
+    /// Commands with which a replica begins, and others too: nothing decisive yet. Says whether the bytes ended whole.
+    Greeting,
+    /// A handshake's REPLCONF, PSYNC or SYNC.
+    Replica,
+    /// REPLCONF ACK: a replica in the midst of the stream.
+    Acking,
+    /// REPLCONF GETACK, or a lower-case `ping`: a master's stream.
+    Stream,
+    /// A command of another kind.
+    Command,
+    /// `+FULLRESYNC` and its kind: a master's answer, perhaps after other replies.
+    Granting,
+    /// A reply of the kind that servers turn a connection away with.
+    TurningAway,
+    /// Replies.
+    Replies,
+    /// The beginning of something RESP.
+    Unfinished,
+    Tls,
+    ClusterBus,
+    Other,
+}
+
+/// Judges a connection by what both directions have brought so far. `at_end` says that nothing more will come.
+pub(super) fn classify(
+    prefixes: &[Prefix; 2],
+    syn_seen: bool,
+    initiator: Endpoint,
+    responder: Endpoint,
+    at_end: bool,
+) -> Verdict {
+    let speech = [speech(&prefixes[0].bytes), speech(&prefixes[1].bytes)];
+    for (kind, foreign) in [(Speech::Tls, Foreign::Tls), (Speech::ClusterBus, Foreign::ClusterBus)] {
+        if speech.contains(&kind) {
+            return Verdict::Foreign(foreign);
+        }
+    }
+    for direction in Direction::BOTH {
+        match (speech[direction.index()], speech[direction.other().index()]) {
+            (Speech::Replica, _) => return Verdict::Link(direction, Opening::Handshake),
+            (Speech::Acking, _) => return Verdict::Link(direction, Opening::Midstream),
+            (Speech::Granting, _) => return Verdict::Link(direction.other(), Opening::Handshake),
+            // An ordinary client may well send a lower-case ping, but it gets an answer.
+            (Speech::Stream, Speech::Silent) if !syn_seen => {
+                return Verdict::Link(direction.other(), Opening::Midstream);
+            }
+            (Speech::Greeting | Speech::Silent, Speech::TurningAway) if !syn_seen || direction == Direction::FromInitiator => {
+                return Verdict::Link(direction, Opening::Handshake);
+            }
+            _ => {}
+        }
+    }
+    let total = prefixes[0].length.max(prefixes[1].length);
+    let enough = at_end || total > MAX_UNDECIDED as u64;
+    if syn_seen { of_client(speech, prefixes, enough) } else { of_strangers(speech, initiator, responder, enough) }
+}
+
+/// The SYN was seen: the initiator is the client.
+fn of_client(speech: [Speech; 2], prefixes: &[Prefix; 2], enough: bool) -> Verdict {
+    match speech {
+        [Speech::Command | Speech::Stream, _] => Verdict::Client(Direction::FromInitiator),
+        // A health check: it asked for nothing but a PONG.
+        [Speech::Greeting, Speech::Other] => Verdict::Foreign(Foreign::Unknown),
+        [Speech::Greeting, _] if enough => Verdict::Client(Direction::FromInitiator),
+        [Speech::Silent, Speech::Silent] => Verdict::Wait,
+        [Speech::Other, Speech::Replies] => Verdict::Client(Direction::FromInitiator),
+        [Speech::Other, _] => Verdict::Foreign(Foreign::Unknown),
+        // Only the server's side is in the capture: a stream without a handshake, or replies.
+        [Speech::Silent, Speech::Stream | Speech::Command] if enough => {
+            Verdict::Link(Direction::FromInitiator, Opening::Midstream)
+        }
+        [Speech::Silent, Speech::Replies] if enough => Verdict::Client(Direction::FromInitiator),
+        [Speech::Silent | Speech::Unfinished, _] if enough && prefixes[0].length + prefixes[1].length > 0 => {
+            Verdict::Foreign(Foreign::Unknown)
+        }
+        _ => Verdict::Wait,
+    }
+}
+
+/// The SYN was not seen: either side may be the client.
+fn of_strangers(speech: [Speech; 2], initiator: Endpoint, responder: Endpoint, enough: bool) -> Verdict {
+    let commands = |speech| matches!(speech, Speech::Command | Speech::Greeting | Speech::Stream);
+    let answers = |speech| matches!(speech, Speech::Replies | Speech::TurningAway);
+    for direction in Direction::BOTH {
+        if commands(speech[direction.index()]) && answers(speech[direction.other().index()]) {
+            return Verdict::Client(direction);
+        }
+    }
+    if !enough {
+        return Verdict::Wait;
+    }
+    for direction in Direction::BOTH {
+        // So many commands without an answer are no client's: a stream whose replica's side is not in the capture.
+        if matches!(speech[direction.index()], Speech::Command | Speech::Stream)
+            && speech[direction.other().index()] == Speech::Silent
+        {
+            return Verdict::Link(direction.other(), Opening::Midstream);
+        }
+    }
+    // Servers listen on lower ports than those that clients are given.
+    let client = if responder.port <= initiator.port { Direction::FromInitiator } else { Direction::FromResponder };
+    match (speech[client.index()], speech[client.other().index()]) {
+        (Speech::Silent, Speech::Silent) => Verdict::Wait,
+        (Speech::Other, _) | (_, Speech::Other) => Verdict::Foreign(Foreign::Unknown),
+        _ => Verdict::Client(client),
+    }
+}
+
+/// How one direction's bytes begin. Only so far is read as needed to tell.
+fn speech(bytes: &[u8]) -> Speech {
+    match bytes {
+        [] => Speech::Silent,
+        // A TLS record: handshake, alert or data, major version 3.
+        [0x15..=0x17, 0x03, 0x00..=0x04, ..] => Speech::Tls,
+        [b'R', b'C', b'm', b'b', ..] => Speech::ClusterBus,
+        [b'*' | b'\n', ..] => of_commands(bytes),
+        [b'+' | b'-' | b':' | b'$' | b'%' | b'~' | b'>' | b'_' | b'#' | b',' | b'(' | b'=' | b'!' | b'|', ..] => of_replies(bytes),
+        // What may become "RCmb".
+        b"R" | b"RC" | b"RCm" => Speech::Unfinished,
+        [first, ..] if first.is_ascii_alphabetic() => of_commands(bytes),
+        _ => Speech::Other,
+    }
+}
+
+fn of_commands(bytes: &[u8]) -> Speech {
+    let mut decoder = CommandDecoder::new(64);
+    let mut input = bytes;
+    let mut greeted = false;
+    loop {
+        match decoder.next(&mut input) {
+            Step::Newline => {}
+            Step::NeedMore if greeted => return Speech::Greeting,
+            Step::NeedMore => return Speech::Unfinished,
+            Step::Malformed { .. } => return Speech::Other,
+            Step::Command(command) => {
+                if !(command.is("PING") || command.is("AUTH")) {
+                    return of_command(&command);
+                }
+                // redis-server 6.2 and later, and Valkey, send the stream's heartbeat in lower case; no replica does.
+                if command.name() == b"ping" && !command.inline() && !greeted {
+                    return Speech::Stream;
+                }
+                greeted = true;
+            }
+        }
+    }
+}
+
+fn of_command(command: &Command<'_>) -> Speech {
+    if command.is("PSYNC") || command.is("SYNC") {
+        return Speech::Replica;
+    }
+    if !command.is("REPLCONF") {
+        let readable = command.name().iter().all(|byte| byte.is_ascii_graphic()) && !command.name().is_empty();
+        return if readable { Speech::Command } else { Speech::Other };
+    }
+    match command.argument(1) {
+        Some(option) if option.eq_ignore_ascii_case(b"ACK") => Speech::Acking,
+        Some(option) if option.eq_ignore_ascii_case(b"GETACK") => Speech::Stream,
+        _ => Speech::Replica,
+    }
+}
+
+fn of_replies(bytes: &[u8]) -> Speech {
+    if turns_away(bytes) {
+        return Speech::TurningAway;
+    }
+    let grants: [&[u8]; 6] =
+        [b"+FULLRESYNC ", b"+CONTINUE", b"+RDBCHANNELSYNC", b"+DUALCHANNELSYNC", b"$EOF:", b"$ENDOFF:"];
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    if lines.any(|line| grants.iter().any(|grant| line.starts_with(grant))) { Speech::Granting } else { Speech::Replies }
+}
+
+/// Whether a client that has been taken for an ordinary one begins to speak as a replica with these bytes, which
+/// begin a segment: some tools say CLIENT SETNAME or INFO first.
+pub(super) fn turns_replica(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(b'*' | b'R' | b'r' | b'P' | b'p' | b'S' | b's'))
+        && bytes.len() < 512
+        && of_commands(bytes) == Speech::Replica
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(from_initiator: &[u8], from_responder: &[u8], syn_seen: bool, at_end: bool) -> Verdict {
+        let prefix = |bytes: &[u8]| Prefix { bytes: bytes.to_vec(), length: bytes.len() as u64 };
+        let ends = [40000, 6379].map(|port| Endpoint { address: 1, port });
+        classify(&[prefix(from_initiator), prefix(from_responder)], syn_seen, ends[0], ends[1], at_end)
+    }
+
+    const REPLICA: Verdict = Verdict::Link(Direction::FromInitiator, Opening::Handshake);
+    const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+    const ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n0\r\n";
+    const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+    const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+
+    #[test]
+    fn a_replica_is_known_by_its_second_word() {
+        assert_eq!(judge(PING, b"", true, false), Verdict::Wait);
+        assert_eq!(judge(PING, b"+PONG\r\n", true, false), Verdict::Wait);
+        assert_eq!(judge(b"PING\r\nREPLCONF listening-port 1\r\n", b"+PONG\r\n", true, false), REPLICA);
+        assert_eq!(judge(b"SYNC\r\n", b"", true, false), REPLICA);
+        assert_eq!(judge(GET, b"", true, false), Verdict::Client(Direction::FromInitiator));
+    }
+
+    #[test]
+    fn one_that_is_turned_away_is_a_link() {
+        assert_eq!(judge(PING, b"-LOADING Redis is loading the dataset in memory\r\n", true, false), REPLICA);
+        assert_eq!(judge(b"", b"-DENIED Redis is running in protected mode", true, false), REPLICA);
+        assert_eq!(judge(PING, b"-NOAUTH Authentication required.\r\n", true, false), Verdict::Wait);
+    }
+
+    #[test]
+    fn midstream_the_ack_tells_who_is_who() {
+        let master = Verdict::Link(Direction::FromResponder, Opening::Midstream);
+        assert_eq!(judge(GET, ACK, false, false), master);
+        assert_eq!(judge(GETACK, b"", false, false), master);
+        assert_eq!(judge(GET, b"$1\r\nv\r\n", false, false), Verdict::Client(Direction::FromInitiator));
+        assert_eq!(judge(b"\x12\x34", ACK, false, false), master);
+    }
+
+    #[test]
+    fn foreign_tongues() {
+        assert_eq!(judge(b"\x16\x03\x01\x02", b"", true, false), Verdict::Foreign(Foreign::Tls));
+        assert_eq!(judge(b"RCmb\0\0", b"", true, false), Verdict::Foreign(Foreign::ClusterBus));
+        assert_eq!(judge(b"\x00\x01", b"", true, false), Verdict::Foreign(Foreign::Unknown));
+    }
+}
