@@ -93,7 +93,7 @@ impl Classic {
         let (captured, original) = (self.number(bytes, 8), self.number(bytes, 12));
         let length = captured as usize;
         if length > MAX_FRAME {
-            let reason = format!("the record there claims {captured} bytes, and no packet is over {MAX_FRAME}");
+            let reason = format!("a record claims {captured} bytes, and no packet is over {MAX_FRAME}");
             return Err(Fault::unreadable(offset, reason));
         }
         if !input.need(header + length).map_err(|error| Fault::read(offset, error))? {

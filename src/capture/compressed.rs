@@ -135,7 +135,14 @@ impl<R: Read> ZstdReader<R> {
         if self.source.fill_buf().is_ok_and(<[u8]>::is_empty) {
             return io::ErrorKind::UnexpectedEof.into();
         }
-        io::Error::new(io::ErrorKind::InvalidData, format!("the zstd data are damaged ({error})"))
+        let reason = match error {
+            // In this place its text is a raw number.
+            FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::BadMagicNumber(_)) => {
+                "no frame starts where one should".to_owned()
+            }
+            other => other.to_string(),
+        };
+        io::Error::new(io::ErrorKind::InvalidData, format!("the zstd data are damaged ({reason})"))
     }
 
     fn read_some(&mut self, target: &mut [u8]) -> io::Result<usize> {

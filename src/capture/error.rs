@@ -93,7 +93,7 @@ pub enum CaptureError {
         known: &'static str,
     },
     /// A sound header, and then nothing that makes a packet.
-    #[error("{file} has a valid header but no readable packet: {reason} at byte {offset}; record it anew")]
+    #[error("{file} has a valid header but no readable packet at byte {offset}: {reason}; record it anew")]
     NothingReadable {
         /// The file's name.
         file: String,
@@ -135,10 +135,14 @@ impl fmt::Display for Damage {
         let Self { file, offset, packets, reason, .. } = self;
         let unit = if self.compressed { "uncompressed byte" } else { "byte" };
         match self.kind {
-            DamageKind::Cut => write!(f, "{file} is cut: {reason} at {unit} {offset}")?,
+            DamageKind::Cut => write!(f, "{file} is cut at {unit} {offset}: {reason}")?,
             DamageKind::Unreadable => write!(f, "{file} is unreadable from {unit} {offset} on: {reason}")?,
         }
-        write!(f, "; the {packets} packets before it were read")
+        match packets {
+            0 => Ok(()),
+            1 => write!(f, "; the packet before it was read"),
+            _ => write!(f, "; the {packets} packets before it were read"),
+        }
     }
 }
 
@@ -181,10 +185,10 @@ impl Fault {
     /// The damage in words: its kind, and a clause for [`Damage::reason`].
     pub(super) fn describe(self) -> (DamageKind, String) {
         match self.cause {
-            FaultCause::Cut => (DamageKind::Cut, "the file ends in the middle of the record that starts".to_owned()),
+            FaultCause::Cut => (DamageKind::Cut, "the file ends inside the record that starts there".to_owned()),
             FaultCause::Unreadable(reason) => (DamageKind::Unreadable, reason),
             FaultCause::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                (DamageKind::Cut, "the compressed data end in the middle of the record that starts".to_owned())
+                (DamageKind::Cut, "the compressed data end inside the record that starts there".to_owned())
             }
             FaultCause::Read(error) => (DamageKind::Unreadable, error.to_string()),
         }

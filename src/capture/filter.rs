@@ -177,3 +177,81 @@ pub(super) fn link_type(data_link: pcap::Linktype) -> LinkType {
         number => LinkType(number as u16),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Stamp;
+
+    fn frame(link_type: LinkType, data: &[u8]) -> Frame<'_> {
+        Frame { stamp: Stamp::default(), link_type, original_length: data.len() as u32, data }
+    }
+
+    #[test]
+    fn an_empty_filter_passes_everything() {
+        let mut filter = Filter::new("  ").unwrap();
+        assert!(filter.is_empty());
+        // Not even the link type matters.
+        filter.check(LinkType(9999)).unwrap();
+        assert!(filter.matches(&frame(LinkType(9999), b"")).unwrap());
+    }
+
+    #[cfg(not(feature = "live"))]
+    #[test]
+    fn without_libpcap_a_filter_is_refused() {
+        let text = Filter::new("port 6000").unwrap_err().to_string();
+        assert!(text.starts_with("the filter \"port 6000\" needs libpcap, which this build"), "{text}");
+    }
+
+    /// An IPv4 and TCP header from port 6000 to port 6001.
+    #[cfg(feature = "live")]
+    fn segment() -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1];
+        packet.extend([0x17, 0x70, 0x17, 0x71, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0, 0]);
+        packet
+    }
+
+    #[cfg(feature = "live")]
+    #[test]
+    fn one_expression_matches_frames_of_several_link_types() {
+        let ethernet = [&[0; 12][..], &[8, 0], &segment()].concat();
+        let cooked = [&[8, 0, 0, 0][..], &[0; 16], &segment()].concat();
+        let null = [&2u32.to_ne_bytes()[..], &segment()].concat();
+        let types = [
+            (LinkType::RAW, segment()),
+            (LinkType::ETHERNET, ethernet),
+            (LinkType::LINUX_SLL2, cooked),
+            (LinkType::NULL, null),
+            (LinkType::LOOP, [&2u32.to_be_bytes()[..], &segment()].concat()),
+            (LinkType::IPV4, segment()),
+            (LinkType(12), segment()),
+        ];
+        let (mut here, mut elsewhere) = (Filter::new("tcp port 6000").unwrap(), Filter::new("port 7000").unwrap());
+        for (link_type, data) in types.iter().chain(&types) {
+            assert!(here.matches(&frame(*link_type, data)).unwrap(), "{link_type:?}");
+            assert!(!elsewhere.matches(&frame(*link_type, data)).unwrap(), "{link_type:?}");
+            assert!(!here.matches(&frame(*link_type, &data[..3])).unwrap(), "{link_type:?}");
+        }
+        assert_eq!(here.programs.len(), 7);
+    }
+
+    #[cfg(feature = "live")]
+    #[test]
+    fn a_bad_expression_is_told_with_libpcaps_words() {
+        let mut filter = Filter::new("tcp prot 6000").unwrap();
+        let error = filter.check(LinkType::ETHERNET).unwrap_err();
+        let text = error.to_string();
+        let expected = "the filter \"tcp prot 6000\" does not compile for link type ETHERNET: ";
+        assert!(text.starts_with(expected) && text.contains("syntax error"), "{text}");
+        assert_eq!(filter.matches(&frame(LinkType::ETHERNET, b"")).unwrap_err(), error);
+        assert!(Filter::new("tcp \0").unwrap().check(LinkType::ETHERNET).is_err());
+    }
+
+    #[cfg(feature = "live")]
+    #[test]
+    fn a_link_type_that_cannot_match_does_not() {
+        let mut filter = Filter::new("ip6").unwrap();
+        assert!(filter.check(LinkType::IPV4).is_err());
+        assert!(!filter.matches(&frame(LinkType::IPV4, &segment())).unwrap());
+    }
+}

@@ -184,8 +184,7 @@ impl PcapNg {
     fn length(&self, head: &[u8], least: u32, offset: u64) -> Result<usize, Box<Fault>> {
         let length = self.number(head, 4);
         if length < least || !length.is_multiple_of(4) {
-            let reason =
-                format!("the block there claims {length} bytes, and must be a multiple of 4 from {least} bytes up");
+            let reason = format!("a block claims {length} bytes, and must be a multiple of 4 from {least} bytes up");
             return Err(Fault::unreadable(offset, reason));
         }
         Ok(length as usize)
@@ -204,7 +203,7 @@ impl PcapNg {
         };
         let length = self.length(input.available(), least, offset)?;
         if length > MAX_BLOCK {
-            let reason = format!("the block there claims {length} bytes, and none of its kind is over {MAX_BLOCK}");
+            let reason = format!("a block claims {length} bytes, and none of its kind is over {MAX_BLOCK}");
             return Err(Fault::unreadable(offset, reason));
         }
         if !input.need(length).map_err(|error| Fault::read(offset, error))? {
@@ -221,7 +220,7 @@ impl PcapNg {
         if trailer as usize == length {
             return Ok(());
         }
-        let reason = format!("the block there is {length} bytes long at its start and {trailer} at its end");
+        let reason = format!("a block is {length} bytes long at its start and {trailer} at its end");
         Err(Fault::unreadable(offset, reason))
     }
 
@@ -235,7 +234,7 @@ impl PcapNg {
         }
         let trailer = self.number(input.available(), 0);
         if trailer as usize != length {
-            let reason = format!("the block there is {length} bytes long at its start and {trailer} at its end");
+            let reason = format!("a block is {length} bytes long at its start and {trailer} at its end");
             return Err(Fault::unreadable(offset, reason));
         }
         input.consume(4);
@@ -249,7 +248,7 @@ impl PcapNg {
         self.big_endian = match input.available().get(8..12) {
             Some([0x1a, 0x2b, 0x3c, 0x4d]) => true,
             Some([0x4d, 0x3c, 0x2b, 0x1a]) => false,
-            _ => return Err(Fault::unreadable(offset, "the section there has no byte-order magic".to_owned())),
+            _ => return Err(Fault::unreadable(offset, "a section has no byte-order magic".to_owned())),
         };
         let length = self.hold(input, SECTION_HEADER)?;
         let parsed = parse_sectionheaderblock(&input.available()[..length]);
@@ -257,7 +256,7 @@ impl PcapNg {
             Ok((_, block)) if block.major_version == 1 => {}
             Ok((_, block)) => {
                 let (major, minor) = (block.major_version, block.minor_version);
-                let reason = format!("the section there is of version {major}.{minor}, and only 1.0 is known");
+                let reason = format!("a section is of version {major}.{minor}, and only 1.0 is known");
                 return Err(Fault::unreadable(offset, reason));
             }
             Err(error) => return Err(malformed("section header", &error, offset)),
@@ -337,12 +336,12 @@ impl PcapNg {
         };
         let Some(interface) = self.interfaces.get(packet.interface as usize) else {
             let (number, known) = (packet.interface, self.interfaces.len());
-            let reason = format!("the packet there is of interface {number}, and the section declares {known}");
+            let reason = format!("a packet is of interface {number}, and the section declares {known}");
             return Err(Fault::unreadable(offset, reason));
         };
         if packet.captured as usize > (block.len() - 4 - packet.data).min(MAX_FRAME) {
             let (captured, length) = (packet.captured, block.len());
-            let reason = format!("the packet there claims {captured} bytes, and its block has {length}");
+            let reason = format!("a packet claims {captured} bytes, and its block has {length}");
             return Err(Fault::unreadable(offset, reason));
         }
         let (kept, original) = without_fcs(packet.captured, packet.original, packet.fcs.unwrap_or(interface.fcs));
@@ -446,5 +445,5 @@ fn malformed(what: &str, error: &nom::Err<PcapError<&[u8]>>, offset: u64) -> Box
         }
         _ => "incomplete",
     };
-    Fault::unreadable(offset, format!("the {what} there is malformed ({kind})"))
+    Fault::unreadable(offset, format!("the {what} is malformed ({kind})"))
 }

@@ -239,3 +239,99 @@ fn standard_output() -> io::Result<Box<dyn Write + Send>> {
 fn standard_output() -> io::Result<Box<dyn Write + Send>> {
     Ok(Box::new(io::stdout()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::CaptureFile;
+    use crate::units::{FrameNumber, Stamp, Timestamp};
+
+    fn frame(number: u64, nanos: u64, digits: u8, link_type: LinkType, data: &[u8]) -> Frame<'_> {
+        let time = Some(Timestamp { nanos, digits });
+        Frame { stamp: Stamp { frame: FrameNumber(number), time }, link_type, original_length: 70, data }
+    }
+
+    /// A frame as tests compare it: nanoseconds, digits, link type, original length, bytes.
+    type Seen = (u64, u8, LinkType, u32, Vec<u8>);
+
+    /// What the file at `path` holds, and its format.
+    fn read(path: &Path) -> (Vec<Seen>, Format) {
+        let mut file = CaptureFile::open(path).unwrap();
+        let mut seen = Vec::new();
+        while let Some(frame) = file.next_frame().unwrap() {
+            let time = frame.stamp.time.unwrap();
+            seen.push((time.nanos, time.digits, frame.link_type, frame.original_length, frame.data.to_vec()));
+        }
+        assert_eq!(file.damage(), None);
+        (seen, file.format())
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let nanos = 1_700_000_000_123_456_789;
+        let cases = [("a.pcap", 9, nanos, 9, Format::Pcap), ("b", 6, nanos - 789, 6, Format::Pcap)];
+        let pcapng = [("c.pcapng", 6, nanos - 789, 9, Format::PcapNg), ("d.PCAPNG", 9, nanos, 9, Format::PcapNg)];
+        for (name, digits, nanos, digits_read, format) in cases.into_iter().chain(pcapng) {
+            let path = directory.path().join(name);
+            let mut writer = CaptureWriter::create(&path).unwrap();
+            for length in 0..7 {
+                let data = &b"seven b"[..length];
+                writer.write(&frame(1, nanos, digits, LinkType::LINUX_SLL2, data)).unwrap();
+            }
+            assert_eq!(writer.frames(), 7);
+            writer.finish().unwrap();
+            let (seen, format_read) = read(&path);
+            assert_eq!(format_read, format);
+            for (length, frame) in seen.iter().enumerate() {
+                let expected = b"seven b"[..length].to_vec();
+                assert_eq!(*frame, (nanos, digits_read, LinkType::LINUX_SLL2, 70, expected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_link_type_needs_pcapng() {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, second) = (frame(1, 1, 9, LinkType::ETHERNET, b"a"), frame(2, 2, 9, LinkType::RAW, b"b"));
+        let path = directory.path().join("two.pcap");
+        let mut writer = CaptureWriter::create(&path).unwrap();
+        writer.write(&first).unwrap();
+        let text = writer.write(&second).unwrap_err().to_string();
+        let expected = "two.pcap cannot hold packet 2, of link type RAW: a pcap file has one link type, here ETHERNET; give \
+                        -w a name that ends in .pcapng";
+        assert!(text.ends_with(expected), "{text}");
+        writer.finish().unwrap();
+        assert_eq!(read(&path).0.len(), 1);
+        let path = directory.path().join("two.pcapng");
+        let mut writer = CaptureWriter::create(&path).unwrap();
+        for frame in [&first, &second, &first] {
+            writer.write(frame).unwrap();
+        }
+        writer.finish().unwrap();
+        let types: Vec<_> = read(&path).0.into_iter().map(|frame| frame.2).collect();
+        assert_eq!(types, [LinkType::ETHERNET, LinkType::RAW, LinkType::ETHERNET]);
+    }
+
+    #[test]
+    fn no_frames_make_a_sound_capture_and_no_time_is_zero() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["empty.pcap", "empty.pcapng"] {
+            let path = directory.path().join(name);
+            CaptureWriter::create(&path).unwrap().finish().unwrap();
+            assert_eq!(read(&path).0, []);
+            let mut writer = CaptureWriter::create(&path).unwrap();
+            let mut timeless = frame(1, 0, 0, LinkType::ETHERNET, b"x");
+            timeless.stamp.time = None;
+            writer.write(&timeless).unwrap();
+            writer.flush().unwrap();
+            assert_eq!(read(&path).0[0].0, 0);
+        }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_named() {
+        let text = CaptureWriter::create(Path::new("/nonexistent/out.pcap")).unwrap_err().to_string();
+        assert!(text.starts_with("/nonexistent/out.pcap cannot be written: No such file"), "{text}");
+    }
+}
