@@ -151,7 +151,8 @@ impl Default for LiveOptions {
     }
 }
 
-/// The counters of a live capture, from its start.
+/// The counters of a live capture, from its start, as the kernel has them. On Linux's loopback interface each packet counts
+/// twice, sent and received, although libpcap delivers it once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Packets that passed the kernel's filter; on Linux those dropped by the kernel are among them.
@@ -241,6 +242,7 @@ impl LiveCapture {
             recycle,
             statistics: Arc::clone(&statistics),
             gone: false,
+            waited: false,
         };
         let spawned =
             thread::Builder::new().name("capture".to_owned()).spawn(move || run(self.capture, pump, &self.interface));
@@ -472,6 +474,8 @@ struct Pump {
     statistics: Arc<Mutex<Statistics>>,
     /// Nobody listens any more, or the capture was stopped while it waited.
     gone: bool,
+    /// It had to wait for an empty batch, and so the ring may have run over meanwhile.
+    waited: bool,
 }
 
 impl Pump {
@@ -506,6 +510,7 @@ impl Pump {
                 self.gone = true;
                 return None;
             }
+            self.waited = true;
             if let Ok(store) = self.emptied.recv_timeout(STOP_INTERVAL) {
                 return Some(cleared(store));
             }
@@ -566,7 +571,8 @@ fn run(mut capture: Capture<Active>, mut pump: Pump, interface: &str) {
                 break;
             }
         }
-        if read_at.elapsed() >= STATISTICS_INTERVAL {
+        // After a wait at once: a burst may have been the last traffic for long, and its losses be known only now.
+        if std::mem::take(&mut pump.waited) || read_at.elapsed() >= STATISTICS_INTERVAL {
             counters.read(&mut capture, &pump.statistics);
             read_at = Instant::now();
         }
