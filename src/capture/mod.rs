@@ -1,6 +1,24 @@
 //! Where frames come from and where they go: capture files, live interfaces, filters and the writer behind `-w`.
 
-use crate::units::Stamp;
+mod classic;
+mod compressed;
+mod error;
+mod file;
+mod filter;
+mod input;
+#[cfg(feature = "live")]
+pub mod live;
+mod pcapng;
+mod write;
+
+pub use compressed::Compression;
+pub use error::{CaptureError, Damage, DamageKind};
+pub use file::{CaptureFile, Format};
+pub use filter::{Filter, FilterError};
+pub use write::{CaptureWriter, WriteError};
+
+use crate::units::{Stamp, Timestamp};
+use std::ops::Range;
 
 /// One frame of a capture, as it was recorded.
 #[derive(Clone, Copy, Debug)]
@@ -52,4 +70,23 @@ impl LinkType {
             _ => return None,
         })
     }
+}
+
+/// A frame as a file grammar found it: what [`Frame`] has, but for its number, and with the bytes as a place in the
+/// input's buffer.
+#[derive(Debug)]
+struct Record {
+    time: Option<Timestamp>,
+    link_type: LinkType,
+    original_length: u32,
+    data: Range<usize>,
+}
+
+/// The captured and the original length of a frame without the `fcs` bytes of its frame check sequence, which end it and
+/// so are the first to fall to a snaplen. An original length below the captured one is a recorder's slip and raised.
+#[inline]
+fn without_fcs(captured: u32, original: u32, fcs: u32) -> (u32, u32) {
+    let original = original.max(captured);
+    let there = fcs.saturating_sub(original - captured);
+    (captured.saturating_sub(there), original.saturating_sub(fcs))
 }
