@@ -8,8 +8,8 @@ pub const MAX_FRAME: usize = 2 << 20;
 /// bytes are still warm when they are decoded; a longer record makes the buffer grow up to [`MAX_FRAME`].
 pub const READ_BUFFER: usize = 256 << 10;
 
-/// A length or count inside an RDB that is not believed: 2^40. No server holds a string of a tebibyte or a collection of
-/// so many elements, while damage easily announces one.
+/// A length or count inside an RDB that is not believed: 2^40. No server holds a string of a tebibyte or a collection
+/// of so many elements, while damage easily announces one.
 pub const MAX_RDB_LENGTH: u64 = 1 << 40;
 
 /// The longest key or value of an RDB's AUX record that is kept, in bytes after decompression.

@@ -1,12 +1,13 @@
 //! The format as data: which records exist in which dialect, and the steps that each is made of.
 //!
-//! Bytes 22, 23, 242 and 243 mean different things to Redis and Valkey, so that a record is chosen by (magic, version,
-//! byte). Types 0 to 21 and the opcodes from 244 on are taken in any version, as the servers themselves do: no server looks
-//! at the version there, and dumps with types younger than their header do exist. From 22 to 243 the version is looked
-//! at, because there a wrong guess is misread and not merely refused.
+//! Bytes 22, 23, 242 and 243 mean different things to Redis and Valkey, so that a record is chosen by (magic,
+//! version, byte). Types 0 to 21 and the opcodes from 244 on are taken in any version, as the servers themselves do:
+//! no server looks at the version there, and dumps with types younger than their header do exist. From 22 to 243 the
+//! version is looked at, because there a wrong guess is misread and not merely refused.
 //!
-//! Redis 1 to 12 and Valkey 80 are written down from the bytes of real servers. The layouts of Redis 13 to 15 (KEY_META,
-//! HASH_TEMPLATE, types 26 to 33) and of Valkey 81 (UPDATE) come from public facts only, no server was at hand.
+//! Redis 1 to 12 and Valkey 80 are written down from the bytes of real servers. The layouts of Redis 13 to 15
+//! (KEY_META, HASH_TEMPLATE, types 26 to 33) and of Valkey 81 (UPDATE) come from public facts only, no server was at
+//! hand.
 
 use super::error::Fault;
 use std::fmt;
@@ -85,7 +86,8 @@ pub(super) enum Role {
     Dedup, Producers, Producer, ProducerItems, ProducerItem, ProducerItemId, DedupAdded, DedupRepeated,
     Slots, InsertIndexes, InsertIndex, Index, Tag, CellInteger, CellDouble, Cell,
     Rate,
-    ModuleId, ModuleWhenOpcode, ModuleWhen, ModuleOpcode, ModuleSigned, ModuleUnsigned, ModuleFloat, ModuleDouble, ModuleString,
+    ModuleId, ModuleWhenOpcode, ModuleWhen, ModuleOpcode, ModuleSigned, ModuleUnsigned,
+    ModuleFloat, ModuleDouble, ModuleString,
 }
 
 impl Role {
@@ -102,8 +104,8 @@ impl Role {
     }
 }
 
-/// One step of a record. Every step but [`Op::RepeatRemembered`] takes at least one byte, so that a list of steps repeated
-/// any number of times ends with the bytes.
+/// One step of a record. Every step but [`Op::RepeatRemembered`] takes at least one byte, so that a list of steps
+/// repeated any number of times ends with the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     /// A string.
@@ -340,8 +342,8 @@ pub(super) const MODULE_PAYLOADS: &[&[Op]] = &[
     &[Op::String(Role::ModuleString)],
 ];
 
-/// A sparse array; an insert index stands only where the flag before it is 1. Cells by tag: 0 string, 1 integer, 2 double,
-/// 3 short string.
+/// A sparse array; an insert index stands only where the flag before it is 1. Cells by tag: 0 string, 1 integer, 2
+/// double, 3 short string.
 const ARRAY: &[Op] = &[
     Op::Remember(Role::Slots),
     Op::Choice(Role::InsertIndexes, &[&[], &[Op::Number(Role::InsertIndex)]]),
@@ -356,8 +358,8 @@ const ARRAY_CELLS: &[&[Op]] = &[
 ];
 
 // A stream is a radix tree of nodes (their listpacks' entries relative to the node's id), then its counters, then its
-// consumer groups, each with a list of pending entries whose ids its consumers repeat. An id is a length for each half in
-// the counters and 16 bytes, big-endian, elsewhere.
+// consumer groups, each with a list of pending entries whose ids its consumers repeat. An id is a length for each
+// half in the counters and 16 bytes, big-endian, elsewhere.
 
 const NODES: Op = Op::Repeat(Role::StreamNodes, &[Op::StringOf(Role::StreamNodeId, 16), Op::String(Role::StreamNode)]);
 const LENGTH: Op = Op::Number(Role::StreamLength);

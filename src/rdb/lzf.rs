@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_input_panics_or_exceeds_its_bound(packed in prop::collection::vec(any::<u8>(), 0..64), size in 0usize..600) {
+        fn no_input_exceeds_its_bound(packed in prop::collection::vec(any::<u8>(), 0..64), size in 0usize..600) {
             if let Ok(out) = expand(&packed, size) {
                 prop_assert_eq!(out.len(), size);
             }

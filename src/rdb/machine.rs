@@ -5,14 +5,14 @@
 //!                                   └────────version < 5─────────────▲
 //! ```
 //!
-//! Within Records the place is a stack of lists of steps, each with the number of times it is still to be done, and at most
-//! one string whose bytes pass. The stack is as deep as the grammar nests (group, consumer, pending entry), never as deep as
-//! the input wishes.
+//! Within Records the place is a stack of lists of steps, each with the number of times it is still to be done, and
+//! at most one string whose bytes pass. The stack is as deep as the grammar nests (group, consumer, pending entry),
+//! never as deep as the input wishes.
 //!
-//! A step is taken whole or not at all. Where a pushed slice ends inside a primitive, its bytes are carried to the next push
-//! and read again there together with what follows; a primitive is short, so that this is the only copy and the only byte
-//! looked at twice. A string's bytes are no primitive: they pass by count. Hence any split of the same bytes takes the same
-//! steps and meets the same fault at the same offset.
+//! A step is taken whole or not at all. Where a pushed slice ends inside a primitive, its bytes are carried to the
+//! next push and read again there together with what follows; a primitive is short, so that this is the only copy and
+//! the only byte looked at twice. A string's bytes are no primitive: they pass by count. Hence any split of the same
+//! bytes takes the same steps and meets the same fault at the same offset.
 
 use super::error::{Fault, RdbError};
 use super::grammar::{Class, Header, KEY, MODULE_PAYLOADS, Op, Record, Role, STRING};
@@ -26,12 +26,13 @@ use std::collections::HashMap;
 pub struct Progress {
     /// How many of the bytes belong to the RDB; all of them unless it has ended.
     pub consumed: usize,
-    /// Whether the RDB has ended: after its checksum or, below version 5, after its EOF opcode. What follows is not its own.
+    /// Whether the RDB has ended: after its checksum or, below version 5, after its EOF opcode. What follows is not
+    /// its own.
     pub ended: bool,
 }
 
-/// What a visitor answers: a fault ends the walk and is located by the machine, at the primitive just read, or at the head of
-/// the string whose bytes pass.
+/// What a visitor answers: a fault ends the walk and is located by the machine, at the primitive just read, or at the
+/// head of the string whose bytes pass.
 pub(super) type Visited = Result<(), Fault>;
 
 /// Is told what an RDB holds, in order, as it passes. What it does not care for costs nothing.
@@ -212,8 +213,8 @@ impl<V: Visitor> Machine<V> {
         Ok(taken)
     }
 
-    /// Goes on with what is carried and then with the slice, which begins at offset `base`. Gives how many of the slice's bytes
-    /// are the RDB's; those that a cut primitive begins with are, and are carried.
+    /// Goes on with what is carried and then with the slice, which begins at offset `base`. Gives how many of the
+    /// slice's bytes are the RDB's; those that a cut primitive begins with are, and are carried.
     fn walk(&mut self, slice: &[u8], base: u64) -> Result<usize, RdbError> {
         let mut begin = 0;
         if self.carried > 0 {
@@ -249,7 +250,8 @@ impl<V: Visitor> Machine<V> {
         }
     }
 
-    /// Takes steps until the window starves them, the position passes `until`, or the RDB ends; gives the position then.
+    /// Takes steps until the window starves them, the position passes `until`, or the RDB ends; gives the position
+    /// then.
     fn run(&mut self, window: &[u8], base: u64, until: usize) -> Result<usize, RdbError> {
         let mut cursor = Cursor::new(window);
         while cursor.position() < until {
@@ -336,8 +338,8 @@ impl<V: Visitor> Machine<V> {
         Stop::Fault(fault)
     }
 
-    /// The fast lane: a STRING record of two short plain strings that the slice holds whole. Anything else is left unread for
-    /// the steps to take, whatever is wrong with it.
+    /// The fast lane: a STRING record of two short plain strings that the slice holds whole. Anything else is left
+    /// unread for the steps to take, whatever is wrong with it.
     #[inline]
     fn whole_string(&mut self, cursor: &mut Cursor<'_>, base: u64) -> Result<bool, Stop> {
         let mut ahead = *cursor;

@@ -15,7 +15,7 @@
 //!
 //! # How it is built, and how it grows
 //!
-//! Four layers, each ignorant of the ones above:
+//! Four layers, each ignorant of those listed after it:
 //!
 //! - `primitive`: lengths, string heads and fixed-size fields off a slice; either whole or "starved".
 //! - `grammar`: the format as data. Each record is a list of steps ("a string", "a count and so often these steps"),
@@ -23,13 +23,13 @@
 //! - `machine`: takes pushed bytes through the grammar; owns the place (a small stack of lists under way), the few
 //!   carried bytes of a primitive that straddles two pushes, the offset and the checksum. It holds no value.
 //! - a `Visitor`: told of each record, count, number, fixed field and string with its role (key, field, score, listpack of
-//!   a stream node...); a string's bytes come in parts as they pass, borrowed from the pushed slice. The machine is generic
-//!   over it, so that a visitor that ignores something costs nothing: the summary's visitor ignores all values.
+//!   a stream node...); a string's bytes come in parts as they pass, borrowed from the pushed slice. The machine is
+//!   generic over it, so that what a visitor ignores costs nothing: the summary's visitor ignores all values.
 //!
-//! A decoder of values is another visitor over the same machine: a key's type comes with the record, elements with their
-//! roles; what it adds is the inside of the blobs (listpack, ziplist, intset, zipmap, LZF), each an incremental decoder
-//! of its own fed by `part`, and its faults are located by the machine like any other. Whoever needs the walk and the values
-//! at once (the sniffer with JSON of a sync) runs one machine with one visitor that does both.
+//! A decoder of values is another visitor over the same machine: a key's type comes with the record, elements with
+//! their roles; what it adds is the inside of the blobs (listpack, ziplist, intset, zipmap, LZF), each an incremental
+//! decoder of its own fed by `part`, and its faults are located by the machine like any other. Whoever needs the walk
+//! and the values at once (the sniffer with JSON of a sync) runs one machine with one visitor that does both.
 
 mod error;
 mod grammar;

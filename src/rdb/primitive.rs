@@ -10,9 +10,9 @@
 //!          c3 + length + length        LZF: compressed size, expanded size, then the compressed bytes
 //! ```
 //!
-//! Each reader gives a whole primitive, a fault, or [`Stop::Starved`] when the slice ends inside it; the caller then winds
-//! the cursor back and comes again with more bytes. No primitive is longer than [`LONGEST`], which bounds what has to be
-//! carried from one slice to the next: strings count here without their bodies.
+//! Each reader gives a whole primitive, a fault, or [`Stop::Starved`] when the slice ends inside it; the caller then
+//! winds the cursor back and comes again with more bytes. No primitive is longer than [`LONGEST`], which bounds what
+//! has to be carried from one slice to the next: strings count here without their bodies.
 
 use super::error::Fault;
 use crate::bounds::MAX_RDB_LENGTH;
@@ -176,8 +176,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A plain string of fewer than 2^14 bytes that the slice holds whole; `None`, and nothing read, where one of this is not
-    /// so. What [`Cursor::head`] would say of it as well, only faster.
+    /// A plain string of fewer than 2^14 bytes that the slice holds whole; `None`, and nothing read, where one of
+    /// this is not so. What [`Cursor::head`] would say of it as well, only faster.
     #[inline]
     pub(super) fn plain(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest();

@@ -83,9 +83,8 @@ impl Walk {
 
     /// Takes the next bytes, of any number. After the end nothing more is consumed.
     ///
-    /// # Errors
-    /// What the format does not allow or this program does not know, with its place; the same again at every later call.
-    /// A wrong checksum is no error but [`Checksum::Bad`] in the summary.
+    /// # Errors What the format does not allow or this program does not know, with its place; the same again at every
+    /// later call. A wrong checksum is no error but [`Checksum::Bad`] in the summary.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Progress, RdbError> {
         let progress = self.machine.push(bytes);
         let taken = self.machine.offset();

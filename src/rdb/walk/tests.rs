@@ -22,8 +22,8 @@ fn rdb(magic: &str, records: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Walks pieces of these sizes, over and over; gives how many bytes were consumed and whether the end was met, or the error,
-/// and the summary.
+/// Walks pieces of these sizes, over and over; gives how many bytes were consumed and whether the end was met, or the
+/// error, and the summary.
 fn walk(bytes: &[u8], sizes: &[usize]) -> (Result<(usize, bool), RdbError>, Summary) {
     let mut walk = Walk::new();
     let (mut consumed, mut ended, mut rest) = (0, false, bytes);
@@ -193,7 +193,9 @@ fn modules_are_walked_by_their_opcodes() {
 
 #[test]
 fn the_newest_types_as_far_as_they_are_public() {
-    check("REDIS0014", b"\x1c\x01a\x05\x01\x09\x00\x00\x01v\x01\x01\0\0\0\0\0\0\0\0\x02\x02\0\0\0\0\0\0\0\0\x03\x03\x02vv\x04\x00\xc0\x01");
+    let array = b"\x1c\x01a\x05\x01\x09\x00\x00\x01v\x01\x01\0\0\0\0\0\0\0\0\x02\x02\0\0\0\0\0\0\0\0\
+        \x03\x03\x02vv\x04\x00\xc0\x01";
+    check("REDIS0014", array);
     check("REDIS0014", b"\x1c\x01a\x01\x00\x00\x00\x01v");
     let error = refused("REDIS0014", b"\x1c\x01a\x01\x00\x00\x04\x01v");
     assert_eq!(error.fault, Fault::OutOfRange { what: "an array tag", low: 0, high: 3, found: 4 });
@@ -260,7 +262,8 @@ fn faults_are_located() {
     assert_eq!((error.offset, error.record), (19, Some((11, "HASH"))));
     assert_eq!(
         error.to_string(),
-        "malformed RDB at byte 19, in the HASH record at byte 11: 0xc5 begins no string: only the encodings 0xc0 to 0xc3 exist"
+        "malformed RDB at byte 19, in the HASH record at byte 11: 0xc5 begins no string: \
+         only the encodings 0xc0 to 0xc3 exist"
     );
     for (records, fault) in [
         (&b"\x01\x01l\xa0"[..], Fault::LengthEncoding(0xa0)),
@@ -315,7 +318,8 @@ fn sample() -> Vec<u8> {
         [b"\x15\x02st", NODE, COUNTERS, b"\x01\x01g\x01\x01\x02", PENDING, b"\x01\x05alice", TIME, TIME, OWNED]
             .concat();
     let records = [
-        &b"\xfa\x09redis-ver\x058.2.3\xf5\x04code\xfe\x03\xfb\x02\x01\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\xf8\x01\x00\x01a\x01v"[..],
+        &b"\xfa\x09redis-ver\x058.2.3\xf5\x04code\xfe\x03\xfb\x02\x01"[..],
+        b"\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\xf8\x01\x00\x01a\x01v",
         b"\xfa\x03lua\xc3\x0c\x40\x60\x07abcdefgh\xe0\x4f\x07\x00\xc0\x07\xc1\xb8\x0b\x03\x01z\x02\x01a\x031.5\x01b\xfd",
         b"\x05\x02zs\x01\x01m\x00\x00\x00\x00\x00\x00\xf0\x3f\x12\x01l\x02\x01\x05plain\x02\x03lpk",
         b"\x18\x03hxh\x00\xd8\xc3\x2c\xbb\x03\x00\x00\x02\x01\x01b\xc0\x02\x00\x01a\xc0\x01",
