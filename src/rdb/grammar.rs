@@ -1,13 +1,12 @@
 //! The format as data: which records exist in which dialect, and the steps that each is made of.
 //!
 //! Bytes 22, 23, 242 and 243 mean different things to Redis and Valkey, so that a record is chosen by (magic,
-//! version, byte). Types 0 to 21 and the opcodes from 244 on are taken in any version, as the servers themselves do:
-//! no server looks at the version there, and dumps with types younger than their header do exist. From 22 to 243 the
-//! version is looked at, because there a wrong guess is misread and not merely refused.
+//! version, byte). Types 0 to 21 and the opcodes from 244 on mean one thing everywhere and are taken in any version, as
+//! servers take them. From 22 to 243 the version counts, because there a wrong guess is misread and not merely refused.
 //!
-//! Redis 1 to 12 and Valkey 80 are written down from the bytes of real servers. The layouts of Redis 13 to 15
-//! (KEY_META, HASH_TEMPLATE, types 26 to 33) and of Valkey 81 (UPDATE) come from public facts only, no server was at
-//! hand.
+//! Confirmed by bytes of real servers: Redis 9 to 12 and Valkey 80; for older versions by dumps in public projects'
+//! tests. The layouts of Redis 13 to 15 (KEY_META, HASH_TEMPLATE, types 26 to 33) and of Valkey 81 (UPDATE) come from
+//! public descriptions only, no server was at hand.
 
 use super::error::Fault;
 use std::fmt;

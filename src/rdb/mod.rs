@@ -22,8 +22,8 @@
 //!   chosen by (magic, version, byte). A new type of a new server is a line here and nothing else.
 //! - `machine`: takes pushed bytes through the grammar; owns the place (a small stack of lists under way), the few
 //!   carried bytes of a primitive that straddles two pushes, the offset and the checksum. It holds no value.
-//! - a `Visitor`: told of each record, count, number, fixed field and string with its role (key, field, score, listpack of
-//!   a stream node...); a string's bytes come in parts as they pass, borrowed from the pushed slice. The machine is
+//! - a `Visitor`: told of each record, count, number, fixed field and string with its role (key, field, score, node
+//!   of a stream...); a string's bytes come in parts as they pass, borrowed from the pushed slice. The machine is
 //!   generic over it, so that what a visitor ignores costs nothing: the summary's visitor ignores all values.
 //!
 //! A decoder of values is another visitor over the same machine: a key's type comes with the record, elements with
