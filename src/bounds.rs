@@ -113,3 +113,21 @@ pub const LIVE_KERNEL_BUFFER: usize = 32 << 20;
 
 /// The snaplen unless the user asks for another: tcpdump's default, and libpcap's maximum.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
+/// A length or count inside an RDB that is not believed: 2^40. No server holds a string of a tebibyte or a collection
+/// of so many elements, while damage easily announces one.
+pub const MAX_RDB_LENGTH: u64 = 1 << 40;
+
+/// The longest key or value of an RDB's AUX record that is kept, in bytes after decompression.
+pub const MAX_RDB_AUX: usize = 4 << 10;
+
+/// How many AUX records of one RDB are kept; Redis 6.2 writes each cached script as one, clusters each slot.
+pub const MAX_RDB_AUX_KEPT: usize = 256;
+
+/// How many hash templates (Redis 8.10) of one RDB are kept: 16 bytes each.
+pub const MAX_RDB_TEMPLATES: usize = 1 << 16;
+
+/// How many of an RDB's database numbers are kept, 8 bytes each, so that none is counted twice.
+pub const MAX_RDB_DATABASES: usize = 1 << 16;
+
+/// How many bytes of a pushed RDB are walked before their checksum is taken: few enough to be still in the cache then.
+pub const RDB_CHECKSUM_SLICE: usize = 64 << 10;

@@ -1,1 +1,44 @@
-//! The RDB format.
+//! The RDB format: the payload of every full synchronisation, of every dump file and of an append-only file's preamble.
+//!
+//! ```text
+//! REDIS0012                              9 bytes: REDIS and four digits, or VALKEY and three
+//! fa 09 redis-ver 05 8.2.3               AUX: facts about the dump, key and value
+//! fe 00   fb 02 01                       SELECTDB 0, RESIZEDB: a hint of 2 keys, 1 with an expiry
+//! 00 01 k 01 v                           a value type (0 STRING), the key, the value
+//! fc d8c32cbb03000000  00 01 x c0 07     EXPIRETIME_MS, which belongs to the key that follows
+//! ff xx xx xx xx xx xx xx xx             EOF and, since version 5, the CRC-64 of everything before it
+//! ```
+//!
+//! Each record is led by one byte, an opcode or a value type; nothing tells a record's length, so that the only way to
+//! the end is through every length of every record. [`Walk`] goes that way over bytes that come in pieces, looks at the
+//! lengths, skips the contents by count, and gives a [`Summary`] and the verdict on the checksum.
+//!
+//! # How it is built, and how it grows
+//!
+//! Four layers, each ignorant of those listed after it:
+//!
+//! - `primitive`: lengths, string heads and fixed-size fields off a slice; either whole or "starved".
+//! - `grammar`: the format as data. Each record is a list of steps ("a string", "a count and so often these steps"),
+//!   chosen by (magic, version, byte). A new type of a new server is a line here and nothing else.
+//! - `machine`: takes pushed bytes through the grammar; owns the place (a small stack of lists under way), the few
+//!   carried bytes of a primitive that straddles two pushes, the offset and the checksum. It holds no value.
+//! - a `Visitor`: told of each record, count, number, fixed field and string with its role (key, field, score, node
+//!   of a stream...); a string's bytes come in parts as they pass, borrowed from the pushed slice. The machine is
+//!   generic over it, so that what a visitor ignores costs nothing: the summary's visitor ignores all values.
+//!
+//! A decoder of values is another visitor over the same machine: a key's type comes with the record, elements with
+//! their roles; what it adds is the inside of the blobs (listpack, ziplist, intset, zipmap, LZF), each an incremental
+//! decoder of its own fed by `part`, and its faults are located by the machine like any other. Whoever needs the walk
+//! and the values at once (the sniffer with JSON of a sync) runs one machine with one visitor that does both.
+
+mod error;
+mod grammar;
+mod lzf;
+mod machine;
+mod primitive;
+mod walk;
+
+pub use error::{Blame, Fault, RdbError};
+pub use grammar::{Format, Header};
+pub use machine::Progress;
+pub use walk::{Checksum, Summary, Walk};
