@@ -131,3 +131,18 @@ pub const MAX_RDB_DATABASES: usize = 1 << 16;
 
 /// How many bytes of a pushed RDB are walked before their checksum is taken: few enough to be still in the cache then.
 pub const RDB_CHECKSUM_SLICE: usize = 64 << 10;
+
+/// Two-channel syncs whose connections are remembered.
+pub const MAX_PAIRS: usize = 256;
+
+/// Replicas whose attempts and syncs are remembered.
+pub const MAX_PEERS: usize = 1024;
+
+/// Different ends of a replica's attempts that are counted.
+pub const MAX_ENDINGS: usize = 8;
+
+/// Streams whose last database is remembered after their link has ended.
+pub const MAX_DATABASES_REMEMBERED: usize = 64;
+
+/// Notes about encrypted connections that are told one by one; all are counted.
+pub const MAX_TLS_NOTES: u64 = 16;

@@ -4,6 +4,8 @@ pub mod bounds;
 pub mod capture;
 pub mod packet;
 pub mod rdb;
+pub mod repl;
 pub mod resp;
 pub mod tcp;
 pub mod units;
+pub mod view;

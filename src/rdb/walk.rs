@@ -68,6 +68,12 @@ pub struct Walk {
     machine: Machine<Collector>,
 }
 
+impl std::fmt::Debug for Walk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Walk").field("summary", self.summary()).finish_non_exhaustive()
+    }
+}
+
 impl Default for Walk {
     fn default() -> Self {
         Self::new()

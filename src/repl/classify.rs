@@ -35,25 +35,13 @@ pub(super) enum Opening {
 
 /// Connections that speak something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Foreign {
+pub(super) enum Foreign {
     /// A TLS handshake or record.
     Tls,
     /// The bus between the nodes of a cluster.
     ClusterBus,
     /// Anything else.
     Unknown,
-}
-
-impl Foreign {
-    /// `tls`, `cluster-bus` or `unknown`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tls => "tls",
-            Self::ClusterBus => "cluster-bus",
-            Self::Unknown => "unknown",
-        }
-    }
 }
 
 /// The beginning of one direction, as far as it was kept.
@@ -114,7 +102,9 @@ pub(super) fn classify(
             (Speech::Stream, Speech::Silent) if !syn_seen => {
                 return Verdict::Link(direction.other(), Opening::Midstream);
             }
-            (Speech::Greeting | Speech::Silent, Speech::TurningAway) if !syn_seen || direction == Direction::FromInitiator => {
+            (Speech::Greeting | Speech::Silent, Speech::TurningAway)
+                if !syn_seen || direction == Direction::FromInitiator =>
+            {
                 return Verdict::Link(direction, Opening::Handshake);
             }
             _ => {}
@@ -122,7 +112,11 @@ pub(super) fn classify(
     }
     let total = prefixes[0].length.max(prefixes[1].length);
     let enough = at_end || total > MAX_UNDECIDED as u64;
-    if syn_seen { of_client(speech, prefixes, enough) } else { of_strangers(speech, initiator, responder, enough) }
+    if syn_seen {
+        of_client(speech, prefixes, enough)
+    } else {
+        of_strangers(speech, initiator, responder, enough, at_end)
+    }
 }
 
 /// The SYN was seen: the initiator is the client.
@@ -148,7 +142,7 @@ fn of_client(speech: [Speech; 2], prefixes: &[Prefix; 2], enough: bool) -> Verdi
 }
 
 /// The SYN was not seen: either side may be the client.
-fn of_strangers(speech: [Speech; 2], initiator: Endpoint, responder: Endpoint, enough: bool) -> Verdict {
+fn of_strangers(speech: [Speech; 2], initiator: Endpoint, responder: Endpoint, enough: bool, at_end: bool) -> Verdict {
     let commands = |speech| matches!(speech, Speech::Command | Speech::Greeting | Speech::Stream);
     let answers = |speech| matches!(speech, Speech::Replies | Speech::TurningAway);
     for direction in Direction::BOTH {
@@ -171,6 +165,8 @@ fn of_strangers(speech: [Speech; 2], initiator: Endpoint, responder: Endpoint, e
     let client = if responder.port <= initiator.port { Direction::FromInitiator } else { Direction::FromResponder };
     match (speech[client.index()], speech[client.other().index()]) {
         (Speech::Silent, Speech::Silent) => Verdict::Wait,
+        // Perhaps an RDB of which the capture lacks the beginning: the replica's first ACK will tell.
+        (Speech::Other | Speech::Silent, Speech::Other | Speech::Silent) if !at_end => Verdict::Wait,
         (Speech::Other, _) | (_, Speech::Other) => Verdict::Foreign(Foreign::Unknown),
         _ => Verdict::Client(client),
     }
@@ -184,7 +180,9 @@ fn speech(bytes: &[u8]) -> Speech {
         [0x15..=0x17, 0x03, 0x00..=0x04, ..] => Speech::Tls,
         [b'R', b'C', b'm', b'b', ..] => Speech::ClusterBus,
         [b'*' | b'\n', ..] => of_commands(bytes),
-        [b'+' | b'-' | b':' | b'$' | b'%' | b'~' | b'>' | b'_' | b'#' | b',' | b'(' | b'=' | b'!' | b'|', ..] => of_replies(bytes),
+        [b'+' | b'-' | b':' | b'$' | b'%' | b'~' | b'>' | b'_' | b'#' | b',' | b'(' | b'=' | b'!' | b'|', ..] => {
+            of_replies(bytes)
+        }
         // What may become "RCmb".
         b"R" | b"RC" | b"RCm" => Speech::Unfinished,
         [first, ..] if first.is_ascii_alphabetic() => of_commands(bytes),
@@ -238,7 +236,11 @@ fn of_replies(bytes: &[u8]) -> Speech {
     let grants: [&[u8]; 6] =
         [b"+FULLRESYNC ", b"+CONTINUE", b"+RDBCHANNELSYNC", b"+DUALCHANNELSYNC", b"$EOF:", b"$ENDOFF:"];
     let mut lines = bytes.split(|&byte| byte == b'\n');
-    if lines.any(|line| grants.iter().any(|grant| line.starts_with(grant))) { Speech::Granting } else { Speech::Replies }
+    if lines.any(|line| grants.iter().any(|grant| line.starts_with(grant))) {
+        Speech::Granting
+    } else {
+        Speech::Replies
+    }
 }
 
 /// Whether a client that has been taken for an ordinary one begins to speak as a replica with these bytes, which

@@ -112,7 +112,8 @@ impl Ledger {
 
     /// Joins deliveries two by two; a byte then counts as older than it is, by no more than its neighbour's age.
     fn thin_out(&mut self) {
-        let joined = self.arrivals.make_contiguous().chunks(2).map(|pair| (pair[pair.len() - 1].0, pair[0].1)).collect();
+        let joined =
+            self.arrivals.make_contiguous().chunks(2).map(|pair| (pair[pair.len() - 1].0, pair[0].1)).collect();
         self.arrivals = joined;
     }
 
@@ -157,7 +158,9 @@ impl Ledger {
     /// The replica has applied everything up to `offset`.
     pub(super) fn acknowledge(&mut self, offset: Offset, stamp: Stamp) -> Standing {
         let learned = self.base.is_none() && self.infer(offset, stamp);
-        if self.inferred && let Some(base) = &mut self.base {
+        if self.inferred
+            && let Some(base) = &mut self.base
+        {
             // An inference that the replica contradicts was too low.
             base.0 = base.0.max(offset.0.saturating_sub(self.seen));
         }
@@ -224,7 +227,8 @@ impl Inference {
         }
         self.last = Some(offset);
         let boundaries = &self.boundaries;
-        self.candidates.retain(|&base| offset.checked_sub(base).is_some_and(|end| boundaries.binary_search(&end).is_ok()));
+        self.candidates
+            .retain(|&base| offset.checked_sub(base).is_some_and(|end| boundaries.binary_search(&end).is_ok()));
         if self.candidates.is_empty() {
             self.candidates = boundaries.iter().filter_map(|&end| offset.checked_sub(end)).collect();
             self.witnesses = 0;

@@ -51,6 +51,16 @@ impl Head {
     }
 }
 
+/// What a delivery comes with and goes to.
+pub(super) struct Context<'a, S> {
+    /// When it came.
+    pub(super) stamp: Stamp,
+    /// What links know of one another.
+    pub(super) shared: &'a mut Shared,
+    /// Where events go.
+    pub(super) sink: &'a mut S,
+}
+
 /// A command that the master owes an answer to.
 #[derive(Debug)]
 struct Expected {
@@ -122,7 +132,7 @@ impl Link {
         replica: Direction,
         opening: Opening,
         keep: usize,
-        sink: &mut S,
+        cx: &mut Context<'_, S>,
     ) -> Self {
         let (replica_end, master_end) = match replica {
             Direction::FromInitiator => (connection.initiator, connection.responder),
@@ -133,7 +143,7 @@ impl Link {
         let state = State::Connecting;
         let head = Head { number: connection.number, opened: connection.opened, phase, state };
         let kind = Kind::Connect { replica: replica_end, master: master_end, rtt: connection.rtt, midstream };
-        sink.event(&head.event(connection.opened, None, kind));
+        cx.sink.event(&head.event(connection.opened, None, kind));
         let mut link = Self {
             head,
             replica,
@@ -169,20 +179,20 @@ impl Link {
             link.head.state = State::Connected;
             link.ledger.begin_unknown(connection.opened);
             let text = "the capture begins in the middle of this link: no handshake, and offsets only once the replica's ACKs have told them";
-            link.note(Note::Midstream, text, connection.opened, sink);
+            link.note(Note::Midstream, text, cx);
         }
         link
     }
 
-    fn emit<S: Sink>(&self, stamp: Stamp, from: Option<Side>, kind: Kind<'_>, sink: &mut S) {
-        sink.event(&self.head.event(stamp, from, kind));
+    fn emit<S: Sink>(&self, from: Option<Side>, kind: Kind<'_>, cx: &mut Context<'_, S>) {
+        cx.sink.event(&self.head.event(cx.stamp, from, kind));
     }
 
     /// Tells a diagnosis, once per link.
-    fn note<S: Sink>(&mut self, note: Note, text: &str, stamp: Stamp, sink: &mut S) {
+    fn note<S: Sink>(&mut self, note: Note, text: &str, cx: &mut Context<'_, S>) {
         if !self.noted.contains(&note) {
             self.noted.push(note);
-            self.emit(stamp, None, Kind::Note { note, text }, sink);
+            self.emit(None, Kind::Note { note, text }, cx);
         }
     }
 
@@ -201,28 +211,19 @@ impl Link {
         direction: Direction,
         position: Position,
         bytes: &[u8],
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
+        cx: &mut Context<'_, S>,
     ) {
         if direction == self.replica {
-            self.from_replica(bytes, stamp, shared, sink);
+            self.read_replica(bytes, cx);
         } else {
-            self.from_master(position, bytes, stamp, shared, sink);
+            self.read_master(position, bytes, cx);
         }
     }
 
     /// Bytes of one direction are missing.
-    pub(super) fn gap<S: Sink>(
-        &mut self,
-        direction: Direction,
-        bytes: u64,
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
-    ) {
+    pub(super) fn gap<S: Sink>(&mut self, direction: Direction, bytes: u64, cx: &mut Context<'_, S>) {
         let from = if direction == self.replica { Side::Replica } else { Side::Master };
-        self.emit(stamp, Some(from), Kind::Gap { bytes }, sink);
+        self.emit(Some(from), Kind::Gap { bytes }, cx);
         let offset = if from == Side::Master { self.ledger.offset() } else { None };
         match from {
             Side::Replica => {
@@ -230,12 +231,12 @@ impl Link {
                 self.up_lost = true;
                 self.expected.clear();
             }
-            Side::Master => self.lose(bytes, stamp, shared, sink),
+            Side::Master => self.lose(bytes, cx),
         }
-        self.note_loss(from, bytes, offset, stamp, sink);
+        self.note_loss(from, bytes, offset, cx);
     }
 
-    fn note_loss<S: Sink>(&mut self, from: Side, bytes: u64, offset: Option<Offset>, stamp: Stamp, sink: &mut S) {
+    fn note_loss<S: Sink>(&mut self, from: Side, bytes: u64, offset: Option<Offset>, cx: &mut Context<'_, S>) {
         let text = match offset {
             Some(offset) => format!(
                 "the capture lacks {bytes} bytes that the {} sent: somewhere in or around offsets {} to {}; a larger ring (-B) or snaplen (-s) keeps them",
@@ -248,12 +249,12 @@ impl Link {
                 from.as_str()
             ),
         };
-        self.note(Note::CaptureLoss, &text, stamp, sink);
+        self.note(Note::CaptureLoss, &text, cx);
     }
 
     // The replica's direction.
 
-    fn from_replica<S: Sink>(&mut self, bytes: &[u8], stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn read_replica<S: Sink>(&mut self, bytes: &[u8], cx: &mut Context<'_, S>) {
         let mut input = bytes;
         if self.up_lost {
             match find_command(input) {
@@ -268,12 +269,12 @@ impl Link {
                 Step::NeedMore => break,
                 Step::Newline => {
                     let kind = Kind::Heartbeat { offset: None, bytes: 1 };
-                    self.emit(stamp, Some(Side::Replica), kind, sink);
+                    self.emit(Some(Side::Replica), kind, cx);
                 }
-                Step::Command(command) => self.command(&command, stamp, shared, sink),
+                Step::Command(command) => self.command(&command, cx),
                 Step::Malformed { reason, bytes } => {
                     let reason = reason.to_string();
-                    self.emit(stamp, Some(Side::Replica), Kind::Malformed { reason: &reason, bytes }, sink);
+                    self.emit(Some(Side::Replica), Kind::Malformed { reason: &reason, bytes }, cx);
                     match find_command(input) {
                         Some(at) => input = &input[at..],
                         None => {
@@ -287,16 +288,16 @@ impl Link {
         self.up = decoder;
     }
 
-    fn command<S: Sink>(&mut self, command: &Command<'_>, stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn command<S: Sink>(&mut self, command: &Command<'_>, cx: &mut Context<'_, S>) {
         let name = String::from_utf8_lossy(command.name()).to_ascii_uppercase();
         let mut state = None;
         match name.as_str() {
             "REPLCONF" => {
                 if command.argument(1).is_some_and(|option| option.eq_ignore_ascii_case(b"ACK")) {
-                    return self.ack(command, stamp, shared, sink);
+                    return self.ack(command, cx);
                 }
                 self.set_phase(Phase::Handshake);
-                state = self.replconf(command, stamp, shared, sink);
+                state = self.replconf(command, cx);
             }
             "PING" => {
                 self.set_phase(Phase::Handshake);
@@ -310,7 +311,7 @@ impl Link {
             "PSYNC" | "SYNC" => {
                 self.set_phase(Phase::Sync);
                 self.asked = words::asked(command);
-                self.asked_at = Some(stamp);
+                self.asked_at = Some(cx.stamp);
                 self.keepalives = 0;
                 state = Some(State::ReceivePsyncReply);
             }
@@ -318,11 +319,11 @@ impl Link {
         }
         if !matches!(self.down, Down::Stream) && self.expected.len() < MAX_EXPECTED {
             let state = state.unwrap_or(self.head.state);
-            self.expected.push_back(Expected { name, stamp, state });
+            self.expected.push_back(Expected { name, stamp: cx.stamp, state });
         }
         self.update_state();
         let asked = words::asked(command);
-        self.emit(stamp, Some(Side::Replica), Kind::Command { command, asked }, sink);
+        self.emit(Some(Side::Replica), Kind::Command { command, asked }, cx);
     }
 
     /// Phases only go forward, except that a handshake may be tried again.
@@ -341,13 +342,7 @@ impl Link {
         }
     }
 
-    fn replconf<S: Sink>(
-        &mut self,
-        command: &Command<'_>,
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
-    ) -> Option<State> {
+    fn replconf<S: Sink>(&mut self, command: &Command<'_>, cx: &mut Context<'_, S>) -> Option<State> {
         let mut state = None;
         let mut rdb_channel = false;
         let mut client_id = None;
@@ -374,26 +369,26 @@ impl Link {
         }
         if rdb_channel {
             let transfer = if client_id.is_some() { Transfer::RdbChannel } else { Transfer::DualChannel };
-            let pair = shared.join(self.ends(), self.listening_port, self.number(), transfer, client_id);
+            let pair = cx.shared.join(self.ends(), self.listening_port, self.number(), transfer, client_id);
             self.channel = Channel::Rdb { transfer, main: pair };
-            self.emit(stamp, Some(Side::Replica), Kind::TwoChannel { transfer, client_id, pair }, sink);
+            self.emit(Some(Side::Replica), Kind::TwoChannel { transfer, client_id, pair }, cx);
         }
         state
     }
 
-    fn ack<S: Sink>(&mut self, command: &Command<'_>, stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn ack<S: Sink>(&mut self, command: &Command<'_>, cx: &mut Context<'_, S>) {
         let Some(offset) = command.argument(2).and_then(words::count).map(Offset) else {
             let reason = "an ACK without an offset";
             let kind = Kind::Malformed { reason, bytes: command.bytes() };
-            return self.emit(stamp, Some(Side::Replica), kind, sink);
+            return self.emit(Some(Side::Replica), kind, cx);
         };
         let has_fack = command.argument(3).is_some_and(|word| word.eq_ignore_ascii_case(b"FACK"));
         let fack = if has_fack { command.argument(4).and_then(words::count).map(Offset) } else { None };
         if let Down::Payload(payload) = &mut self.down
             && payload.acknowledged()
         {
-            self.end_payload(stamp, shared, sink);
-            self.begin_stream(None, stamp);
+            self.end_payload(cx);
+            self.begin_stream(None, cx.stamp);
             self.down = Down::Lost;
         }
         if !matches!(self.down, Down::Replies) {
@@ -403,50 +398,43 @@ impl Link {
                 self.acknowledged = true;
             }
         }
-        let standing = self.ledger.acknowledge(offset, stamp);
+        let standing = self.ledger.acknowledge(offset, cx.stamp);
         if standing.learned {
-            self.tell_offsets(stamp, sink);
+            self.tell_offsets(cx);
         }
         let kind = Kind::Ack { offset, fack, lag: standing.lag, delay: standing.delay, rtt: standing.rtt };
-        self.emit(stamp, Some(Side::Replica), kind, sink);
+        self.emit(Some(Side::Replica), kind, cx);
     }
 
-    fn tell_offsets<S: Sink>(&self, stamp: Stamp, sink: &mut S) {
+    fn tell_offsets<S: Sink>(&self, cx: &mut Context<'_, S>) {
         if let Some(first) = self.ledger.first_byte() {
             let kind = Kind::Offsets { first, certainty: self.ledger.certainty() };
-            self.emit(stamp, None, kind, sink);
+            self.emit(None, kind, cx);
         }
     }
 
     /// The other connection of a two-channel sync has told where this one's stream begins.
-    pub(super) fn learn_base<S: Sink>(&mut self, replid: Replid, base: Offset, stamp: Stamp, sink: &mut S) {
+    pub(super) fn learn_base<S: Sink>(&mut self, replid: Replid, base: Offset, cx: &mut Context<'_, S>) {
         self.replid = Some(replid);
         let late = self.ledger.decoded() > 0;
         self.ledger.set_base(base);
         if late {
-            self.tell_offsets(stamp, sink);
+            self.tell_offsets(cx);
         }
     }
 
     // The master's direction.
 
     #[inline]
-    fn from_master<S: Sink>(
-        &mut self,
-        position: Position,
-        bytes: &[u8],
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
-    ) {
+    fn read_master<S: Sink>(&mut self, position: Position, bytes: &[u8], cx: &mut Context<'_, S>) {
         let mut input = bytes;
         while !input.is_empty() {
             let at = Position(position.0 + (bytes.len() - input.len()) as u64);
             match self.down {
-                Down::Stream => self.read_stream(&mut input, at, stamp, shared, sink),
-                Down::Payload(_) => self.read_payload(&mut input, stamp, shared, sink),
-                Down::Replies => self.read_replies(&mut input, stamp, shared, sink),
-                Down::Lost => self.find_footing(&mut input, at, stamp, sink),
+                Down::Stream => self.read_stream(&mut input, at, cx),
+                Down::Payload(_) => self.read_payload(&mut input, cx),
+                Down::Replies => self.read_replies(&mut input, cx),
+                Down::Lost => self.find_footing(&mut input, at, cx),
             }
         }
     }
@@ -460,7 +448,7 @@ impl Link {
         }
     }
 
-    fn read_replies<S: Sink>(&mut self, input: &mut &[u8], stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn read_replies<S: Sink>(&mut self, input: &mut &[u8], cx: &mut Context<'_, S>) {
         if self.replies.is_at_start() {
             match input.first() {
                 Some(b'\n') if self.header.is_empty() => {
@@ -469,19 +457,19 @@ impl Link {
                     return;
                 }
                 Some(b'$') if self.header.is_empty() && self.expects_payload() => {
-                    return self.read_header(input, stamp, shared, sink);
+                    return self.read_header(input, cx);
                 }
-                _ if !self.header.is_empty() => return self.read_header(input, stamp, shared, sink),
+                _ if !self.header.is_empty() => return self.read_header(input, cx),
                 _ => {}
             }
         }
         let mut decoder = std::mem::replace(&mut self.replies, ReplyDecoder::new(0));
         match decoder.next(input) {
             ReplyStep::NeedMore => {}
-            ReplyStep::Reply(reply) => self.reply(reply, stamp, shared, sink),
+            ReplyStep::Reply(reply) => self.reply(reply, cx),
             ReplyStep::Malformed { reason, bytes } => {
                 let reason = reason.to_string();
-                self.emit(stamp, Some(Side::Master), Kind::Malformed { reason: &reason, bytes }, sink);
+                self.emit(Some(Side::Master), Kind::Malformed { reason: &reason, bytes }, cx);
                 self.down = Down::Lost;
             }
         }
@@ -489,7 +477,7 @@ impl Link {
     }
 
     /// Collects the `$…` line in front of a payload.
-    fn read_header<S: Sink>(&mut self, input: &mut &[u8], stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn read_header<S: Sink>(&mut self, input: &mut &[u8], cx: &mut Context<'_, S>) {
         let end = memchr::memchr(b'\n', input);
         let (part, rest) = input.split_at(end.map_or(input.len(), |end| end + 1));
         *input = rest;
@@ -501,7 +489,7 @@ impl Link {
         let Some(header) = words::payload_header(line.trim_ascii_end()) else {
             let reason = "a line that announces no payload";
             let kind = Kind::Malformed { reason, bytes: line.len() as u64 };
-            self.emit(stamp, Some(Side::Master), kind, sink);
+            self.emit(Some(Side::Master), kind, cx);
             self.down = Down::Lost;
             return;
         };
@@ -512,20 +500,20 @@ impl Link {
         };
         match header {
             PayloadHeader::Length(length) => {
-                self.begin_payload(Payload::of_length(transfer, length, stamp), Some(length), None, stamp, sink);
+                self.begin_payload(Payload::of_length(transfer, length, cx.stamp), Some(length), None, cx);
                 if length == 0 {
-                    self.payload_over(stamp, shared, sink);
+                    self.payload_over(cx);
                 }
             }
             PayloadHeader::EofMark(mark) => {
                 let text = String::from_utf8_lossy(&mark).into_owned();
-                self.begin_payload(Payload::until_mark(transfer, mark, stamp), None, Some(&text), stamp, sink);
+                self.begin_payload(Payload::until_mark(transfer, mark, cx.stamp), None, Some(&text), cx);
             }
-            PayloadHeader::EndOffset { offset, replid, client_id, db } => {
+            PayloadHeader::EndOffset { offset, replid, db, .. } => {
                 self.head.state = State::Transfer;
                 self.database = db;
-                self.grant_full(replid, offset, stamp, shared, sink);
-                shared.announce(self.number(), replid, offset, db, Some(client_id));
+                self.grant_full(replid, offset, cx);
+                cx.shared.announce(self.number(), replid, offset, db);
             }
         }
     }
@@ -535,8 +523,7 @@ impl Link {
         payload: Payload,
         bytes: Option<u64>,
         eof_mark: Option<&str>,
-        stamp: Stamp,
-        sink: &mut S,
+        cx: &mut Context<'_, S>,
     ) {
         self.head.phase = Phase::Rdb;
         self.head.state = State::Transfer;
@@ -544,40 +531,40 @@ impl Link {
         self.payload_due = false;
         let transfer = payload.transfer;
         self.down = Down::Payload(payload);
-        let waited = self.asked_at.and_then(|asked| stamp.since(asked));
+        let waited = self.asked_at.and_then(|asked| cx.stamp.since(asked));
         let keepalives = self.keepalives;
         let kind = Kind::RdbBegin { transfer, bytes, eof_mark, waited, keepalives };
-        self.emit(stamp, Some(Side::Master), kind, sink);
+        self.emit(Some(Side::Master), kind, cx);
         if self.sync == Sync::None {
             self.sync = Sync::Full;
             let text = "the replica used SYNC, the old command, which has no partial form";
-            self.note(Note::FullSyncForced, text, stamp, sink);
+            self.note(Note::FullSyncForced, text, cx);
         }
     }
 
-    fn read_payload<S: Sink>(&mut self, input: &mut &[u8], stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn read_payload<S: Sink>(&mut self, input: &mut &[u8], cx: &mut Context<'_, S>) {
         let Down::Payload(payload) = &mut self.down else { return };
         let progress = payload.push(input);
         if let Some(reason) = payload.take_fault() {
-            self.emit(stamp, Some(Side::Master), Kind::Malformed { reason: &reason, bytes: 0 }, sink);
+            self.emit(Some(Side::Master), Kind::Malformed { reason: &reason, bytes: 0 }, cx);
         }
         if progress == Progress::Ended {
-            self.payload_over(stamp, shared, sink);
+            self.payload_over(cx);
         }
     }
 
-    fn payload_over<S: Sink>(&mut self, stamp: Stamp, shared: &mut Shared, sink: &mut S) {
-        self.end_payload(stamp, shared, sink);
-        self.begin_stream(None, stamp);
+    fn payload_over<S: Sink>(&mut self, cx: &mut Context<'_, S>) {
+        self.end_payload(cx);
+        self.begin_stream(None, cx.stamp);
     }
 
     /// The payload has ended, well or not: tells so, and takes from it what the stream needs to know.
-    fn end_payload<S: Sink>(&mut self, stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn end_payload<S: Sink>(&mut self, cx: &mut Context<'_, S>) {
         let Down::Payload(payload) = std::mem::replace(&mut self.down, Down::Stream) else { return };
         let summary = payload.summary();
         let complete = payload.complete();
-        let end = RdbEnd { bytes: payload.bytes(), summary, complete, duration: stamp.since(payload.begun) };
-        self.emit(stamp, Some(Side::Master), Kind::RdbEnd(end), sink);
+        let end = RdbEnd { bytes: payload.bytes(), summary, complete, duration: cx.stamp.since(payload.begun) };
+        self.emit(Some(Side::Master), Kind::RdbEnd(end), cx);
         self.rdb_complete = complete;
         let aux = |key: &str| {
             summary.aux.iter().find(|(name, _)| name == key.as_bytes()).and_then(|(_, value)| words::decimal(value))
@@ -595,45 +582,42 @@ impl Link {
             let text = format!(
                 "the RDB's checksum is {stored:016x}, its bytes give {computed:016x}: it was damaged before it was sent, on the way, or in the capture"
             );
-            self.note(Note::RdbChecksumBad, &text, stamp, sink);
-        }
-        if matches!(self.channel, Channel::Rdb { .. }) {
-            shared.transferred(self.number());
+            self.note(Note::RdbChecksumBad, &text, cx);
         }
     }
 
     /// The stream begins with the next byte, or began at `begun`.
-    fn begin_stream(&mut self, begun: Option<Position>, stamp: Stamp) {
+    fn begin_stream(&mut self, begun: Option<Position>, now: Stamp) {
         self.down = Down::Stream;
         self.stream_begun = begun;
         self.expected.clear();
         self.head.phase = Phase::Stream;
-        self.ledger.begin_unknown(stamp);
+        self.ledger.begin_unknown(now);
     }
 
-    fn reply<S: Sink>(&mut self, reply: Reply<'_>, stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn reply<S: Sink>(&mut self, reply: Reply<'_>, cx: &mut Context<'_, S>) {
         let answer = words::answer(reply.head);
         let expected = self.expected.pop_front();
-        let latency = expected.as_ref().and_then(|expected| stamp.since(expected.stamp));
+        let latency = expected.as_ref().and_then(|expected| cx.stamp.since(expected.stamp));
         let to = expected.as_ref().map(|expected| expected.name.as_str());
         match answer {
             Some(Answer::FullResync(replid, offset)) => {
                 self.head.state = State::Transfer;
                 self.head.phase = Phase::Sync;
-                self.grant_full(replid, offset, stamp, shared, sink);
+                self.grant_full(replid, offset, cx);
                 if matches!(self.channel, Channel::Rdb { .. }) {
-                    shared.announce(self.number(), replid, offset, None, None);
+                    cx.shared.announce(self.number(), replid, offset, None);
                 }
             }
-            Some(Answer::Continue(replid)) => self.grant_partial(replid, latency, stamp, shared, sink),
+            Some(Answer::Continue(replid)) => self.grant_partial(replid, latency, cx),
             Some(Answer::RdbChannelSync(client_id)) => {
                 let transfer = Transfer::RdbChannel;
-                self.begin_main_channel(transfer, client_id, stamp, shared, sink);
-                self.begin_stream(None, stamp);
+                self.begin_main_channel(transfer, client_id, cx);
+                self.begin_stream(None, cx.stamp);
                 self.head.state = State::Transfer;
             }
             Some(Answer::DualChannelSync) => {
-                self.begin_main_channel(Transfer::DualChannel, None, stamp, shared, sink);
+                self.begin_main_channel(Transfer::DualChannel, None, cx);
             }
             None => {
                 if expected.is_none() && self.head.phase == Phase::Connect {
@@ -641,28 +625,28 @@ impl Link {
                 }
                 self.advance_state(to);
                 let kind = Kind::Reply { to, reply, latency };
-                self.emit(stamp, Some(Side::Master), kind, sink);
+                self.emit(Some(Side::Master), kind, cx);
                 if reply.is_error() {
-                    self.explain_error(to, reply.head, stamp, sink);
+                    self.explain_error(to, reply.head, cx);
                 }
             }
         }
     }
 
-    fn begin_main_channel<S: Sink>(
-        &mut self,
-        transfer: Transfer,
-        client_id: Option<u64>,
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
-    ) {
+    fn begin_main_channel<S: Sink>(&mut self, transfer: Transfer, client_id: Option<u64>, cx: &mut Context<'_, S>) {
         self.head.phase = Phase::Sync;
         self.channel = Channel::Main { transfer };
         self.sync = Sync::Full;
-        shared.offer(self.ends(), self.listening_port, self.number(), transfer, client_id);
-        self.emit(stamp, Some(Side::Master), Kind::TwoChannel { transfer, client_id, pair: None }, sink);
-        self.explain_full(None, None, stamp, sink);
+        cx.shared.offer(self.ends(), self.listening_port, self.number(), transfer, client_id);
+        self.emit(Some(Side::Master), Kind::TwoChannel { transfer, client_id, pair: None }, cx);
+        self.explain_full(None, None, cx);
+        self.note_loop(cx);
+    }
+
+    fn note_loop<S: Sink>(&mut self, cx: &mut Context<'_, S>) {
+        if let Some(text) = cx.shared.full_sync(self.ends(), self.listening_port, cx.stamp) {
+            self.note(Note::ResyncLoop, &text, cx);
+        }
     }
 
     /// After a reply the replica waits for the next one, or goes on to its next step.
@@ -678,41 +662,32 @@ impl Link {
         };
     }
 
-    fn grant_full<S: Sink>(
-        &mut self,
-        replid: Replid,
-        offset: Offset,
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
-    ) {
+    fn grant_full<S: Sink>(&mut self, replid: Replid, offset: Offset, cx: &mut Context<'_, S>) {
         self.payload_due = true;
         self.sync = Sync::Full;
         self.replid = Some(replid);
         self.ledger.set_base(offset);
-        let latency = self.asked_at.and_then(|asked| stamp.since(asked));
-        self.emit(stamp, Some(Side::Master), Kind::FullResync { replid, offset, latency }, sink);
+        let latency = self.asked_at.and_then(|asked| cx.stamp.since(asked));
+        self.emit(Some(Side::Master), Kind::FullResync { replid, offset, latency }, cx);
         if matches!(self.channel, Channel::Rdb { .. }) {
             return;
         }
-        self.explain_full(Some(replid), Some(offset), stamp, sink);
-        if let Some(text) = shared.full_sync(self.ends(), self.listening_port, stamp) {
-            self.note(Note::ResyncLoop, &text, stamp, sink);
-        }
+        self.explain_full(Some(replid), Some(offset), cx);
+        self.note_loop(cx);
     }
 
     /// Why the sync is a full one, from what was asked and what was answered.
-    fn explain_full<S: Sink>(&mut self, replid: Option<Replid>, offset: Option<Offset>, stamp: Stamp, sink: &mut S) {
+    fn explain_full<S: Sink>(&mut self, replid: Option<Replid>, offset: Option<Offset>, cx: &mut Context<'_, S>) {
         let Some(asked) = self.asked else { return };
         let (Some(first), false) = (asked.offset.filter(|&first| first > 0), asked.replid.as_str() == "?") else {
             let text = "full sync: the replica has nothing to continue from (it asked with `? -1`)";
-            return self.note(Note::FullSyncFirst, text, stamp, sink);
+            return self.note(Note::FullSyncFirst, text, cx);
         };
         let has = Offset::before_byte(first as u64);
         let (Some(replid), Some(offset)) = (replid, offset) else {
             if first == 1 {
                 let text = "full sync: the replica has nothing to continue from (it asked with its own id and offset 1, as a fresh server does)";
-                self.note(Note::FullSyncFirst, text, stamp, sink);
+                self.note(Note::FullSyncFirst, text, cx);
             }
             return;
         };
@@ -725,16 +700,16 @@ impl Link {
                     "full sync: the replica asked for byte {first} of the master's history, which ends at offset {offset}: it is ahead of its master, as after a master that restarted from an older snapshot"
                 ),
             };
-            self.note(Note::FullSyncBacklogOverrun, &text, stamp, sink);
+            self.note(Note::FullSyncBacklogOverrun, &text, cx);
         } else if first == 1 {
             let text = "full sync: the replica has nothing to continue from (it asked with its own id and offset 1, as a fresh server does)";
-            self.note(Note::FullSyncFirst, text, stamp, sink);
+            self.note(Note::FullSyncFirst, text, cx);
         } else {
             let text = format!(
                 "full sync: the replica asked to continue history {} at byte {first}, the master's is {replid} and it cannot continue the other one: another master, one that restarted without its replid, or histories that parted",
                 asked.replid
             );
-            self.note(Note::FullSyncReplidMismatch, &text, stamp, sink);
+            self.note(Note::FullSyncReplidMismatch, &text, cx);
         }
     }
 
@@ -742,9 +717,7 @@ impl Link {
         &mut self,
         replid: Option<Replid>,
         latency: Option<crate::units::Span>,
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
+        cx: &mut Context<'_, S>,
     ) {
         self.head.phase = Phase::Sync;
         self.head.state = State::Connected;
@@ -757,7 +730,7 @@ impl Link {
         if self.sync == Sync::None {
             self.sync = Sync::Partial;
         }
-        self.emit(stamp, Some(Side::Master), Kind::Continue { replid, offset, latency }, sink);
+        self.emit(Some(Side::Master), Kind::Continue { replid, offset, latency }, cx);
         if let (Some(asked), Some(replid)) = (asked, replid)
             && !asked.replid.matches(&replid)
         {
@@ -765,55 +738,48 @@ impl Link {
                 "partial sync across a failover: the replica knew the history as {}, it goes on as {replid}",
                 asked.replid
             );
-            self.note(Note::PartialSyncAfterFailover, &text, stamp, sink);
+            self.note(Note::PartialSyncAfterFailover, &text, cx);
         }
         if matches!(self.channel, Channel::None) {
-            self.database = self.replid.zip(offset).and_then(|(id, offset)| shared.database_at(asked.map_or(id, |asked| asked.replid), offset));
+            self.database = self
+                .replid
+                .zip(offset)
+                .and_then(|(id, offset)| cx.shared.database_at(asked.map_or(id, |asked| asked.replid), offset));
         }
-        self.begin_stream(None, stamp);
+        self.begin_stream(None, cx.stamp);
         self.head.state = State::Connected;
-        if let Channel::Main { transfer } = self.channel {
+        if matches!(self.channel, Channel::Main { .. }) {
             self.head.state = State::Transfer;
-            let database = shared.database_of_pair(self.number());
-            self.database = self.database.or(database);
-            let _ = transfer;
+            self.database = cx.shared.database_of_pair(self.number());
         }
     }
 
-    fn explain_error<S: Sink>(&mut self, to: Option<&str>, reply: &[u8], stamp: Stamp, sink: &mut S) {
+    fn explain_error<S: Sink>(&mut self, to: Option<&str>, reply: &[u8], cx: &mut Context<'_, S>) {
         let text = String::from_utf8_lossy(reply).into_owned();
         if matches!(to, Some("PSYNC" | "SYNC" | "AUTH" | "PING") | None) {
             self.last_error = Some(text.clone());
         }
         if self.payload_due {
             let words = format!("the master granted a full sync and then gave it up: {text}");
-            self.note(Note::RdbAborted, &words, stamp, sink);
+            self.note(Note::RdbAborted, &words, cx);
         }
         let no_auth = reply.starts_with(b"-NOAUTH") || reply.starts_with(b"-ERR operation not permitted");
         if no_auth && !self.authenticating && !matches!(to, Some("PING")) {
             let words = "the master asks for a password and the replica sent none: set masterauth on the replica";
-            self.note(Note::AuthMissing, words, stamp, sink);
+            self.note(Note::AuthMissing, words, cx);
         }
         if let Some((note, words)) = notes::of_error(reply) {
             let words = format!("{}: {words}", shorten(&text));
-            self.note(note, &words, stamp, sink);
+            self.note(note, &words, cx);
         }
     }
 
     #[inline]
-    fn read_stream<S: Sink>(
-        &mut self,
-        input: &mut &[u8],
-        position: Position,
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
-    ) {
+    fn read_stream<S: Sink>(&mut self, input: &mut &[u8], position: Position, cx: &mut Context<'_, S>) {
         if self.stream_begun.is_none() {
             self.stream_begun = Some(position);
         }
-        let _ = shared;
-        self.ledger.arrive(input.len() as u64, stamp);
+        self.ledger.arrive(input.len() as u64, cx.stamp);
         let Self { head, stream, ledger, database, in_transaction, .. } = self;
         let malformed = loop {
             match stream.next(input) {
@@ -825,11 +791,12 @@ impl Link {
                         Known::Other => Kind::Write { offset, db: *database, command: &command },
                         Known::Ping => Kind::Heartbeat { offset, bytes },
                         Known::GetAck => {
-                            ledger.asked_for_ack(ledger.decoded() - bytes, stamp);
+                            ledger.asked_for_ack(ledger.decoded() - bytes, cx.stamp);
                             Kind::GetAck { offset, bytes }
                         }
                         Known::Select => {
-                            *database = command.argument(1).and_then(words::count).and_then(|db| u32::try_from(db).ok());
+                            *database =
+                                command.argument(1).and_then(words::count).and_then(|db| u32::try_from(db).ok());
                             Kind::Write { offset, db: *database, command: &command }
                         }
                         Known::Multi => {
@@ -841,7 +808,7 @@ impl Link {
                             Kind::Write { offset, db: *database, command: &command }
                         }
                     };
-                    sink.event(&head.event(stamp, Some(Side::Master), kind));
+                    cx.sink.event(&head.event(cx.stamp, Some(Side::Master), kind));
                     if !*in_transaction {
                         ledger.boundary();
                     }
@@ -849,7 +816,7 @@ impl Link {
                 Step::Newline => {
                     ledger.advance(1);
                     let kind = Kind::Heartbeat { offset: ledger.offset(), bytes: 1 };
-                    sink.event(&head.event(stamp, Some(Side::Master), kind));
+                    cx.sink.event(&head.event(cx.stamp, Some(Side::Master), kind));
                 }
                 Step::NeedMore => return,
                 Step::Malformed { reason, bytes } => break (reason, bytes),
@@ -857,7 +824,7 @@ impl Link {
         };
         let (reason, bytes) = malformed;
         let reason = reason.to_string();
-        sink.event(&head.event(stamp, Some(Side::Master), Kind::Malformed { reason: &reason, bytes }));
+        cx.sink.event(&head.event(cx.stamp, Some(Side::Master), Kind::Malformed { reason: &reason, bytes }));
         self.ledger.catch_up(input.len() as u64);
         self.forget_context();
         self.down = Down::Lost;
@@ -872,10 +839,10 @@ impl Link {
     }
 
     /// Bytes of the master's direction are missing.
-    fn lose<S: Sink>(&mut self, bytes: u64, stamp: Stamp, shared: &mut Shared, sink: &mut S) {
+    fn lose<S: Sink>(&mut self, bytes: u64, cx: &mut Context<'_, S>) {
         match &mut self.down {
             Down::Stream => {
-                self.ledger.arrive(bytes, stamp);
+                self.ledger.arrive(bytes, cx.stamp);
                 if bytes <= self.stream.skippable() {
                     return self.stream.skip(bytes);
                 }
@@ -886,11 +853,11 @@ impl Link {
             }
             Down::Payload(payload) => {
                 if let Some(beyond) = payload.lose(bytes) {
-                    self.end_payload(stamp, shared, sink);
-                    self.begin_stream(None, stamp);
+                    self.end_payload(cx);
+                    self.begin_stream(None, cx.stamp);
                     if beyond > 0 {
                         self.stream_begun = Some(Position(0));
-                        self.ledger.arrive(beyond, stamp);
+                        self.ledger.arrive(beyond, cx.stamp);
                         self.ledger.catch_up(0);
                         self.forget_context();
                         self.down = Down::Lost;
@@ -905,7 +872,7 @@ impl Link {
             }
             Down::Lost => {
                 if self.stream_begun.is_some() {
-                    self.ledger.arrive(bytes, stamp);
+                    self.ledger.arrive(bytes, cx.stamp);
                     self.ledger.catch_up(0);
                 }
             }
@@ -913,8 +880,7 @@ impl Link {
     }
 
     /// Looks for something to stand on at the beginning of what has just come, or for a command in it.
-    fn find_footing<S: Sink>(&mut self, input: &mut &[u8], position: Position, stamp: Stamp, sink: &mut S) {
-        let _ = sink;
+    fn find_footing<S: Sink>(&mut self, input: &mut &[u8], position: Position, cx: &mut Context<'_, S>) {
         let in_stream = self.stream_begun.is_some();
         if !in_stream && is_reply(input) {
             self.down = Down::Replies;
@@ -923,7 +889,7 @@ impl Link {
         let found = find_command(input);
         let skipped = found.unwrap_or(input.len());
         if in_stream {
-            self.ledger.arrive(skipped as u64, stamp);
+            self.ledger.arrive(skipped as u64, cx.stamp);
             self.ledger.catch_up(0);
             self.ledger.boundary();
         }
@@ -933,50 +899,43 @@ impl Link {
             let certain = in_stream || self.ledger.certainty() != Certainty::Exact;
             if !certain {
                 // The line that told the offset has come, but not where the stream began: the base is not to be used.
-                self.ledger.forget_base(stamp);
+                self.ledger.forget_base(cx.stamp);
             }
-            self.begin_stream(Some(begun), stamp);
+            self.begin_stream(Some(begun), cx.stamp);
         }
     }
 
     /// The connection is over, or the capture.
-    pub(super) fn finish<S: Sink>(
-        &mut self,
-        connection: &Connection,
-        ending: Option<Ending>,
-        stamp: Stamp,
-        shared: &mut Shared,
-        sink: &mut S,
-    ) {
+    pub(super) fn finish<S: Sink>(&mut self, connection: &Connection, ending: Option<Ending>, cx: &mut Context<'_, S>) {
         let by = ending.map(|ending| if ending.by == self.replica { Side::Replica } else { Side::Master });
         if let Down::Payload(payload) = &self.down {
             let text = truncation(payload, by);
-            self.truncate(&text, stamp, shared, sink);
+            self.truncate(&text, cx);
         } else if self.payload_due && by.is_some() {
             let text = format!(
                 "the {} closed the connection after the full sync was granted and before the RDB began: the save failed, a limit was hit, or the replica gave up",
                 by.map_or("capture", Side::as_str)
             );
-            self.note(Note::RdbAborted, &text, stamp, sink);
+            self.note(Note::RdbAborted, &text, cx);
         }
         if self.ledger.settle() {
-            self.tell_offsets(stamp, sink);
+            self.tell_offsets(cx);
         }
-        self.note_one_direction(connection, stamp, sink);
+        self.note_one_direction(connection, cx);
         if let (Some(replid), Some(offset), Some(database)) = (self.replid, self.ledger.offset(), self.database)
             && !self.in_transaction
         {
-            shared.remember_database(replid, offset, database);
+            cx.shared.remember_database(replid, offset, database);
         }
         self.head.phase = Phase::Close;
         let how = ending.map(|ending| ending.how);
-        let stamp = ending.map_or(stamp, |ending| ending.stamp);
-        self.emit(stamp, by, Kind::Close { by, how }, sink);
+        cx.stamp = ending.map_or(cx.stamp, |ending| ending.stamp);
+        self.emit(by, Kind::Close { by, how }, cx);
         let outcome = Outcome {
             ends: self.ends(),
             port: self.listening_port,
             number: self.number(),
-            stamp,
+            stamp: cx.stamp,
             synced: self.sync != Sync::None,
             connected: self.acknowledged,
             rdb_channel: matches!(self.channel, Channel::Rdb { .. }),
@@ -984,33 +943,32 @@ impl Link {
             reset: how == Some(How::Rst),
             error: self.last_error.take(),
         };
-        if let Some(text) = shared.ended(outcome) {
+        if let Some(text) = cx.shared.ended(outcome) {
             self.noted.clear();
-            self.note(Note::ReconnectStorm, &text, stamp, sink);
+            self.note(Note::ReconnectStorm, &text, cx);
         }
     }
 
-    fn truncate<S: Sink>(&mut self, text: &str, stamp: Stamp, shared: &mut Shared, sink: &mut S) {
-        let _ = shared;
+    fn truncate<S: Sink>(&mut self, text: &str, cx: &mut Context<'_, S>) {
         let Down::Payload(payload) = std::mem::replace(&mut self.down, Down::Lost) else { return };
         let end = RdbEnd {
             bytes: payload.bytes(),
             summary: payload.summary(),
             complete: false,
-            duration: stamp.since(payload.begun),
+            duration: cx.stamp.since(payload.begun),
         };
-        self.emit(stamp, Some(Side::Master), Kind::RdbEnd(end), sink);
-        self.note(Note::RdbTruncated, text, stamp, sink);
+        self.emit(Some(Side::Master), Kind::RdbEnd(end), cx);
+        self.note(Note::RdbTruncated, text, cx);
     }
 
-    fn note_one_direction<S: Sink>(&mut self, connection: &Connection, stamp: Stamp, sink: &mut S) {
+    fn note_one_direction<S: Sink>(&mut self, connection: &Connection, cx: &mut Context<'_, S>) {
         for (direction, side) in [(self.replica, Side::Replica), (self.replica.other(), Side::Master)] {
             if connection.packets[direction.index()] == 0 {
                 let text = format!(
                     "the capture has nothing that the {} sent: it was taken where only one direction passes",
                     side.as_str()
                 );
-                self.note(Note::OneDirection, &text, stamp, sink);
+                self.note(Note::OneDirection, &text, cx);
             }
         }
     }
@@ -1039,7 +997,14 @@ fn shorten(text: &str) -> String {
 /// Whether bytes begin like a reply, or like the header of a payload.
 fn is_reply(bytes: &[u8]) -> bool {
     let starts: [&[u8]; 9] = [
-        b"+OK\r\n", b"+PONG\r\n", b"+FULLRESYNC ", b"+CONTINUE", b"+RDBCHANNELSYNC", b"+DUALCHANNELSYNC", b"-", b"$EOF:",
+        b"+OK\r\n",
+        b"+PONG\r\n",
+        b"+FULLRESYNC ",
+        b"+CONTINUE",
+        b"+RDBCHANNELSYNC",
+        b"+DUALCHANNELSYNC",
+        b"-",
+        b"$EOF:",
         b"$ENDOFF:",
     ];
     starts.iter().any(|start| bytes.starts_with(start))

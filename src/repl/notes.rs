@@ -77,19 +77,67 @@ notes! {
 
 /// What an error reply is the sign of. The texts are those of Redis 2.8 to 8.2 and Valkey 8.1 and 9.1.
 const ERRORS: &[(&[u8], Note, &str)] = &[
-    (b"-WRONGPASS", Note::AuthFailed, "the master refuses the password (or the user): set masterauth and masteruser on the replica to what the master's ACL or requirepass has"),
-    (b"-ERR invalid password", Note::AuthFailed, "the master refuses the password: set masterauth on the replica to the master's requirepass"),
-    (b"-ERR Client sent AUTH", Note::AuthFailed, "the replica sends a password to a master that has none: clear masterauth on the replica or set requirepass on the master"),
-    (b"-ERR AUTH <password> called without any password", Note::AuthFailed, "the replica sends a password to a master that has none: clear masterauth on the replica or set requirepass on the master"),
-    (b"-NOPERM", Note::NoPerm, "the user that the replica logs in as may not do this: give it `+psync +replconf +ping` with ACL SETUSER on the master"),
-    (b"-NOMASTERLINK Can't SYNC while failing over", Note::MasterLinkDown, "the master is in the middle of a FAILOVER; the replica tries again"),
-    (b"-NOMASTERLINK", Note::MasterLinkDown, "the master is itself a replica and has lost its own master: look there; the replica tries again"),
-    (b"-MASTERDOWN", Note::MasterLinkDown, "the master is itself a replica, has lost its own master, and may not serve stale data (replica-serve-stale-data no): look at its master"),
+    (
+        b"-WRONGPASS",
+        Note::AuthFailed,
+        "the master refuses the password (or the user): set masterauth and masteruser on the replica to what the master's ACL or requirepass has",
+    ),
+    (
+        b"-ERR invalid password",
+        Note::AuthFailed,
+        "the master refuses the password: set masterauth on the replica to the master's requirepass",
+    ),
+    (
+        b"-ERR Client sent AUTH",
+        Note::AuthFailed,
+        "the replica sends a password to a master that has none: clear masterauth on the replica or set requirepass on the master",
+    ),
+    (
+        b"-ERR AUTH <password> called without any password",
+        Note::AuthFailed,
+        "the replica sends a password to a master that has none: clear masterauth on the replica or set requirepass on the master",
+    ),
+    (
+        b"-NOPERM",
+        Note::NoPerm,
+        "the user that the replica logs in as may not do this: give it `+psync +replconf +ping` with ACL SETUSER on the master",
+    ),
+    (
+        b"-NOMASTERLINK Can't SYNC while failing over",
+        Note::MasterLinkDown,
+        "the master is in the middle of a FAILOVER; the replica tries again",
+    ),
+    (
+        b"-NOMASTERLINK",
+        Note::MasterLinkDown,
+        "the master is itself a replica and has lost its own master: look there; the replica tries again",
+    ),
+    (
+        b"-MASTERDOWN",
+        Note::MasterLinkDown,
+        "the master is itself a replica, has lost its own master, and may not serve stale data (replica-serve-stale-data no): look at its master",
+    ),
     (b"-LOADING", Note::MasterLoading, "the master is loading its data set; the replica tries again until it is done"),
-    (b"-BUSY", Note::MasterBusy, "the master runs a script or function that does not end: SCRIPT KILL or FUNCTION KILL there"),
-    (b"-DENIED", Note::ProtectedMode, "the master is in protected mode and takes no connections from other hosts: set a password and bind addresses, or `protected-mode no` on the master"),
-    (b"-ERR max number of clients", Note::MaxClients, "the master has reached maxclients: raise it, or find out who holds the connections"),
-    (b"-ERR SYNC and PSYNC are invalid with pending output", Note::PendingOutput, "PSYNC was sent before the replies to earlier commands had been read; a client that speaks replication must read them first"),
+    (
+        b"-BUSY",
+        Note::MasterBusy,
+        "the master runs a script or function that does not end: SCRIPT KILL or FUNCTION KILL there",
+    ),
+    (
+        b"-DENIED",
+        Note::ProtectedMode,
+        "the master is in protected mode and takes no connections from other hosts: set a password and bind addresses, or `protected-mode no` on the master",
+    ),
+    (
+        b"-ERR max number of clients",
+        Note::MaxClients,
+        "the master has reached maxclients: raise it, or find out who holds the connections",
+    ),
+    (
+        b"-ERR SYNC and PSYNC are invalid with pending output",
+        Note::PendingOutput,
+        "PSYNC was sent before the replies to earlier commands had been read; a client that speaks replication must read them first",
+    ),
 ];
 
 /// The diagnosis that an error reply stands for, with its words. `-NOAUTH` is none by itself: a replica goes on to AUTH.

@@ -73,7 +73,8 @@ pub fn answer(line: &[u8]) -> Option<Answer> {
     });
     let rdb_channel = map(preceded(tag("+RDBCHANNELSYNC"), preceded(space0, opt(unsigned))), Answer::RdbChannelSync);
     let dual_channel = map(tag("+DUALCHANNELSYNC"), |_| Answer::DualChannelSync);
-    let (_, answer) = all_consuming(alt((full, partial, rdb_channel, dual_channel))).parse(line.trim_ascii_end()).ok()?;
+    let (_, answer) =
+        all_consuming(alt((full, partial, rdb_channel, dual_channel))).parse(line.trim_ascii_end()).ok()?;
     Some(answer)
 }
 

@@ -1,0 +1,281 @@
+//! What links have to do with one another: the two connections of one sync, the syncs that follow each other, the
+//! databases that streams were left in.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::event::{Replid, Transfer};
+use crate::bounds::{MAX_DATABASES_REMEMBERED, MAX_ENDINGS, MAX_PAIRS, MAX_PEERS};
+use crate::packet::Endpoint;
+use crate::units::{LinkNumber, Offset, Stamp};
+
+/// A link's part in a two-channel sync.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Channel {
+    /// None: everything travels on one connection.
+    #[default]
+    None,
+    /// It carries the stream.
+    Main { transfer: Transfer },
+    /// It carries the RDB; `main` is the other one, once found.
+    Rdb { transfer: Transfer, main: Option<LinkNumber> },
+}
+
+/// The ends of a link: replica's, master's.
+type Ends = (Endpoint, Endpoint);
+
+/// A two-channel sync whose connections have to find each other.
+#[derive(Debug)]
+struct Pair {
+    ends: Ends,
+    port: Option<u16>,
+    transfer: Transfer,
+    client_id: Option<u64>,
+    main: LinkNumber,
+    rdb: Option<LinkNumber>,
+    database: Option<u32>,
+}
+
+/// What the RDB's connection has told and the main one must learn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Announcement {
+    pub(super) main: LinkNumber,
+    pub(super) replid: Replid,
+    pub(super) base: Offset,
+}
+
+/// What becomes of one link, for the story of its replica.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) ends: Ends,
+    pub(super) port: Option<u16>,
+    pub(super) number: LinkNumber,
+    pub(super) stamp: Stamp,
+    /// A sync was granted.
+    pub(super) synced: bool,
+    /// The replica has acknowledged the stream.
+    pub(super) connected: bool,
+    pub(super) rdb_channel: bool,
+    /// One of the ends closed it; else the capture ended.
+    pub(super) closed: bool,
+    pub(super) reset: bool,
+    pub(super) error: Option<String>,
+}
+
+/// The attempts of one replica host at one master.
+#[derive(Debug, Default)]
+struct Attempts {
+    /// Those that ended without a sync, in the present burst.
+    burst: u32,
+    burst_began: Stamp,
+    last: Stamp,
+    storm: bool,
+    total: u32,
+    endings: Vec<(String, u32)>,
+    last_link: LinkNumber,
+}
+
+/// The full syncs of one replica from one master.
+#[derive(Debug, Default)]
+struct FullSyncs {
+    granted: u32,
+    /// How many in a row ended before the replica followed the stream.
+    failed: u32,
+    first_failed: Stamp,
+    since: Stamp,
+    last_end: String,
+}
+
+/// So many attempts within [`STORM_NANOS`] are a storm. Replicas that behave try once a second.
+const STORM_ATTEMPTS: u32 = 10;
+const STORM_NANOS: u64 = 5_000_000_000;
+
+/// So many full syncs in a row that came to nothing are a loop.
+const LOOP_SYNCS: u32 = 2;
+
+/// State over all links.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pairs: VecDeque<Pair>,
+    pub(super) announcements: Vec<Announcement>,
+    attempts: HashMap<(u128, Endpoint), Attempts, foldhash::fast::RandomState>,
+    syncs: HashMap<(u128, Option<u16>, Endpoint), FullSyncs, foldhash::fast::RandomState>,
+    databases: VecDeque<(Replid, Offset, u32)>,
+}
+
+impl Shared {
+    /// The main connection of a two-channel sync waits for the other one.
+    pub(super) fn offer(
+        &mut self,
+        ends: Ends,
+        port: Option<u16>,
+        main: LinkNumber,
+        transfer: Transfer,
+        client_id: Option<u64>,
+    ) {
+        if self.pairs.len() == MAX_PAIRS {
+            self.pairs.pop_front();
+        }
+        self.pairs.push_back(Pair { ends, port, transfer, client_id, main, rdb: None, database: None });
+    }
+
+    /// The RDB's connection presents itself; gives the main one where the capture has it. Redis names the main
+    /// connection's client id; Valkey's is the latest of the same replica that still waits.
+    pub(super) fn join(
+        &mut self,
+        ends: Ends,
+        port: Option<u16>,
+        rdb: LinkNumber,
+        transfer: Transfer,
+        client_id: Option<u64>,
+    ) -> Option<LinkNumber> {
+        let fits = |pair: &&mut Pair| {
+            pair.rdb.is_none()
+                && pair.transfer == transfer
+                && pair.ends.1 == ends.1
+                && pair.ends.0.address == ends.0.address
+                && (client_id.is_none() || pair.client_id.is_none() || pair.client_id == client_id)
+                && (port.is_none() || pair.port.is_none() || pair.port == port)
+        };
+        let pair = self.pairs.iter_mut().rev().find(fits)?;
+        pair.rdb = Some(rdb);
+        Some(pair.main)
+    }
+
+    /// The RDB's connection has told where the stream of the main one begins.
+    pub(super) fn announce(&mut self, rdb: LinkNumber, replid: Replid, base: Offset, database: Option<u32>) {
+        if let Some(pair) = self.pairs.iter_mut().find(|pair| pair.rdb == Some(rdb)) {
+            pair.database = database;
+            self.announcements.push(Announcement { main: pair.main, replid, base });
+        }
+    }
+
+    /// The database in which the stream of this main connection begins.
+    pub(super) fn database_of_pair(&self, main: LinkNumber) -> Option<u32> {
+        self.pairs.iter().rev().find(|pair| pair.main == main)?.database
+    }
+
+    /// A full sync is granted. Gives words where it is one more of a loop.
+    pub(super) fn full_sync(&mut self, ends: Ends, port: Option<u16>, stamp: Stamp) -> Option<String> {
+        make_room(&mut self.syncs);
+        let syncs = self.syncs.entry((ends.0.address, port, ends.1)).or_default();
+        syncs.granted += 1;
+        syncs.since = stamp;
+        if syncs.failed < LOOP_SYNCS {
+            return None;
+        }
+        let span = stamp.since(syncs.first_failed);
+        Some(format!(
+            "full sync after full sync: this is number {} of this replica{}, and the {} before it came to nothing; the last one {}",
+            syncs.granted,
+            span.map_or_else(String::new, |span| format!(" in {:.1} s", span.seconds())),
+            syncs.failed,
+            syncs.last_end,
+        ))
+    }
+
+    /// A link is over. Gives words where it makes a storm.
+    pub(super) fn ended(&mut self, outcome: Outcome) -> Option<String> {
+        if outcome.rdb_channel {
+            return None;
+        }
+        self.account_sync(&outcome);
+        self.account_attempt(outcome)
+    }
+
+    fn account_sync(&mut self, outcome: &Outcome) {
+        let (replica, master) = outcome.ends;
+        let Some(syncs) = self.syncs.get_mut(&(replica.address, outcome.port, master)) else { return };
+        if outcome.connected {
+            syncs.failed = 0;
+        } else if outcome.synced && outcome.closed {
+            if syncs.failed == 0 {
+                syncs.first_failed = syncs.since;
+            }
+            syncs.failed += 1;
+            syncs.last_end = match &outcome.error {
+                Some(error) => format!("ended with {error}"),
+                None if outcome.reset => "ended with a reset".to_owned(),
+                None => "was closed before the replica followed the stream".to_owned(),
+            };
+        }
+    }
+
+    fn account_attempt(&mut self, outcome: Outcome) -> Option<String> {
+        if !outcome.closed || (outcome.synced && outcome.connected) {
+            return None;
+        }
+        let (replica, master) = outcome.ends;
+        make_room(&mut self.attempts);
+        let attempts = self.attempts.entry((replica.address, master)).or_default();
+        let now = outcome.stamp;
+        if now.since(attempts.burst_began).is_none_or(|span| span.nanos > STORM_NANOS) && !attempts.storm
+            || now.since(attempts.last).is_none_or(|span| span.nanos > STORM_NANOS)
+        {
+            attempts.burst = 0;
+            attempts.burst_began = now;
+        }
+        attempts.last = now;
+        attempts.burst += 1;
+        attempts.total += 1;
+        attempts.last_link = outcome.number;
+        let ending = outcome.error.unwrap_or_else(|| if outcome.reset { "a reset" } else { "no reply" }.to_owned());
+        if let Some((_, count)) = attempts.endings.iter_mut().find(|(known, _)| *known == ending) {
+            *count += 1;
+        } else if attempts.endings.len() < MAX_ENDINGS {
+            attempts.endings.push((ending, 1));
+        }
+        if attempts.burst < STORM_ATTEMPTS || attempts.storm {
+            return None;
+        }
+        attempts.storm = true;
+        Some(attempts.describe(replica, master))
+    }
+
+    /// The storms of the whole capture, in words, with their totals.
+    pub(super) fn storms(&self) -> Vec<String> {
+        let mut storms: Vec<_> = self.attempts.iter().filter(|(_, attempts)| attempts.storm).collect();
+        storms.sort_by_key(|(_, attempts)| attempts.last_link);
+        storms
+            .into_iter()
+            .map(|(&(address, master), attempts)| attempts.describe(Endpoint { address, port: 0 }, master))
+            .collect()
+    }
+
+    /// A stream was left in this database at this offset.
+    pub(super) fn remember_database(&mut self, replid: Replid, offset: Offset, database: u32) {
+        if self.databases.len() == MAX_DATABASES_REMEMBERED {
+            self.databases.pop_front();
+        }
+        self.databases.push_back((replid, offset, database));
+    }
+
+    /// The database in which a stream goes on that was left at this offset.
+    pub(super) fn database_at(&self, replid: Replid, offset: Offset) -> Option<u32> {
+        let found = self.databases.iter().rev().find(|(id, at, _)| id.matches(&replid) && *at == offset)?;
+        Some(found.2)
+    }
+}
+
+impl Attempts {
+    fn describe(&self, replica: Endpoint, master: Endpoint) -> String {
+        let span = self.last.since(self.burst_began);
+        let mut endings: Vec<&(String, u32)> = self.endings.iter().collect();
+        endings.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let (ending, count) = endings.first().map_or(("", 0), |(ending, count)| (ending.as_str(), *count));
+        format!(
+            "{} connections from {} to {master}{} that came to nothing; {count} of them ended with {ending}",
+            self.total,
+            replica.host(),
+            span.map_or_else(String::new, |span| format!(" in {:.3} s", span.seconds())),
+        )
+    }
+}
+
+/// Forgets one entry where the map has reached its bound.
+fn make_room<K: Copy + Eq + std::hash::Hash, V>(map: &mut HashMap<K, V, foldhash::fast::RandomState>) {
+    if map.len() >= MAX_PEERS
+        && let Some(&key) = map.keys().next()
+    {
+        map.remove(&key);
+    }
+}
