@@ -1,5 +1,6 @@
 //! Events and summaries for people and for programs. Every view draws from the same types and re-derives nothing.
 
 pub mod json;
+pub mod output;
 pub mod secrets;
 pub mod time;
