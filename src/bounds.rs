@@ -146,3 +146,15 @@ pub const MAX_DATABASES_REMEMBERED: usize = 64;
 
 /// Notes about encrypted connections that are told one by one; all are counted.
 pub const MAX_TLS_NOTES: u64 = 16;
+
+/// Different names of commands that a report counts per link. Valkey 9.1 has some 420; more are no server's.
+pub const MAX_COMMAND_NAMES: usize = 1024;
+
+/// Links without a sync that a report lists one by one; more are folded.
+pub const MAX_REFUSED_LISTED: usize = 1000;
+
+/// Links that a report lists one by one.
+pub const MAX_LINKS_LISTED: usize = 10_000;
+
+/// Notes, phases or capabilities that a report lists of one link, and notes of the whole capture.
+pub const MAX_NOTES_LISTED: usize = 64;

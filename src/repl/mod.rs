@@ -8,6 +8,7 @@ pub mod event;
 pub mod notes;
 pub mod observer;
 pub mod pipeline;
+pub mod summary;
 pub mod words;
 
 mod classify;
