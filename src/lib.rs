@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub mod capture;
+pub mod cli;
 pub mod packet;
 pub mod rdb;
 pub mod repl;

@@ -1,3 +1,7 @@
-//! The `repltool` program.
+//! The `repltool` program: see the library's `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    repltool::cli::main()
+}

@@ -322,12 +322,10 @@ impl Summaries {
         let same = |folded: &&mut Folded| {
             folded.replica == replica && folded.master == link.master && folded.error == link.sync.error
         };
-        match self.folded.iter_mut().find(same) {
-            Some(folded) => folded.count += 1,
-            None if self.folded.len() < MAX_REFUSED_LISTED => {
-                self.folded.push(Folded { count: 1, replica, master: link.master, error: link.sync.error });
-            }
-            None => {}
+        if let Some(folded) = self.folded.iter_mut().find(same) {
+            folded.count += 1;
+        } else if self.folded.len() < MAX_REFUSED_LISTED {
+            self.folded.push(Folded { count: 1, replica, master: link.master, error: link.sync.error });
         }
     }
 

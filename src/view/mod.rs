@@ -2,5 +2,6 @@
 
 pub mod json;
 pub mod output;
+pub mod report;
 pub mod secrets;
 pub mod time;

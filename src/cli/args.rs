@@ -1,0 +1,238 @@
+//! The one definition of the command line: help, man pages and completions are made from it.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Makes the Redis and Valkey replication protocol visible and repeatable.
+#[derive(Debug, Parser)]
+#[command(name = "repltool", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 a negative verdict, 2 trouble (usage, input, permission, not a capture)."
+)]
+pub struct Args {
+    /// When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub(super) color: ColorChoice,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorChoice {
+    /// When the output is a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs: JSON Lines from sniff, one object from report.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Sniff(SniffArgs),
+    Report(ReportArgs),
+    /// Print shell completions.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the man page, of repltool or of one command.
+    Man {
+        /// The command; repltool's own page without it.
+        command: Option<String>,
+    },
+}
+
+/// The options about the output's form.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct FormatArgs {
+    /// The form of the output.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+
+    /// Short for `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl FormatArgs {
+    pub(super) fn chosen(self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs.
+///
+/// Every TCP connection in the capture is looked at, and those that carry replication are shown, whatever their port:
+/// one line per protocol step, with the replication offset of every command. FILTER is an expression as tcpdump takes
+/// it; tcpdump's own options -c, -s, -B, -D, -l, -w, -n and -T RESP work here too.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool sniff -i lo port 6000                live, on the loopback interface
+  repltool sniff -r capture.pcap                from a file; pcap and pcapng, also gzip- or zstd-compressed
+  repltool sniff -i lo -f json port 6000 | jq -c 'select(.event == \"ack\")'
+  tcpdump -i eth0 -w - port 6379 | repltool sniff -r -")]
+pub(super) struct SniffArgs {
+    /// Capture live on this interface; `any` is all of them.
+    #[arg(short, long, value_name = "INTERFACE", conflicts_with = "read")]
+    pub(super) interface: Option<String>,
+
+    /// Read a capture file instead; `-` is standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) read: Option<PathBuf>,
+
+    /// Also write the packets seen to a file: pcap, or pcapng where its name ends so; `-` is standard output, and then
+    /// nothing else is printed.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) write: Option<PathBuf>,
+
+    /// Stop after this many packets.
+    #[arg(short, long, value_name = "PACKETS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) count: Option<u64>,
+
+    /// Capture at most this many bytes of each packet (live only; 0 is all).
+    #[arg(short, long, value_name = "BYTES", default_value_t = 0)]
+    pub(super) snaplen: u32,
+
+    /// The kernel's capture buffer: KiB as in tcpdump, or with a unit (64mb). Live only; 32 MiB unless given.
+    #[arg(short = 'B', long, value_name = "SIZE", value_parser = buffer_size)]
+    pub(super) buffer_size: Option<usize>,
+
+    /// List the interfaces to capture on.
+    #[arg(short = 'D', long, conflicts_with_all = ["interface", "read"])]
+    pub(super) list_interfaces: bool,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+
+    /// Show ordinary clients' commands and replies too.
+    #[arg(long)]
+    pub(super) clients: bool,
+
+    /// Show passwords instead of ********.
+    #[arg(long)]
+    pub(super) show_secrets: bool,
+
+    /// Show at most this many bytes of each argument, with a unit if need be (64kb); 0 is all. Text shows 256 unless
+    /// told otherwise, JSON 1mb.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_bytes: Option<usize>,
+
+    /// Show what is folded otherwise: heartbeats, equal ACKs, repeated connections.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// Write each line as soon as it is whole. Live captures do so anyway.
+    #[arg(short = 'l', long)]
+    pub(super) line_buffered: bool,
+
+    /// Accepted for tcpdump's sake: addresses and ports are never resolved to names.
+    #[arg(short = 'n', action = ArgAction::Count)]
+    pub(super) no_names: u8,
+
+    /// Accepted for tcpdump's sake: everything is taken for RESP where it is.
+    #[arg(short = 'T', value_name = "TYPE", value_parser = packet_type)]
+    pub(super) packet_type: Option<String>,
+
+    /// A filter expression as tcpdump takes it, its words anywhere on the line.
+    #[arg(value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+}
+
+/// Sum up a capture: one summary per replication link, what happened, why, how long, how far behind.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// The capture; `-` is standard input.
+    #[arg(value_name = "CAPTURE")]
+    pub(super) capture: PathBuf,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+
+    /// A filter expression as tcpdump takes it.
+    #[arg(value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+}
+
+/// The command line's definition, for what is made from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    use clap::CommandFactory;
+    Args::command()
+}
+
+fn packet_type(text: &str) -> Result<String, String> {
+    if text.eq_ignore_ascii_case("resp") { Ok(text.to_owned()) } else { Err("only RESP is spoken here".to_owned()) }
+}
+
+/// A size as redis.conf writes it: `1k` is 1000, `1kb` 1024.
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: usize = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return Err("a size is a number with k, kb, m, mb, g or gb, as in 64mb".to_owned()),
+    };
+    let number: usize = number.parse().map_err(|_| "a size begins with a number, as in 64mb".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is more than this machine can address".to_owned())
+}
+
+/// A buffer's size: without a unit in KiB, as tcpdump has it.
+fn buffer_size(text: &str) -> Result<usize, String> {
+    let bytes = if text.bytes().all(|byte| byte.is_ascii_digit()) { size(&format!("{text}kb"))? } else { size(text)? };
+    // libpcap takes an int.
+    if bytes == 0 || bytes > i32::MAX as usize { Err("between 1 KiB and 2 GiB".to_owned()) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_those_of_redis_conf() {
+        assert_eq!(size("64kb"), Ok(65_536));
+        assert_eq!(size("1k"), Ok(1000));
+        assert_eq!(size("1GB"), Ok(1 << 30));
+        assert_eq!(size("5"), Ok(5));
+        for bad in ["", "kb", "5x", "-1", "99999999999gb"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        assert_eq!(buffer_size("4096"), Ok(4 << 20));
+        assert_eq!(buffer_size("64mb"), Ok(64 << 20));
+        assert!(buffer_size("0").is_err());
+    }
+
+    #[test]
+    fn tcpdumps_own_line_is_understood() {
+        let line = "repltool sniff tcp -i lo -nn port 6000 -T RESP";
+        let args = Args::try_parse_from(line.split(' ')).unwrap();
+        let Command::Sniff(sniff) = args.command else { panic!("not sniff") };
+        assert_eq!(sniff.filter.join(" "), "tcp port 6000");
+        assert_eq!(sniff.interface.as_deref(), Some("lo"));
+    }
+}

@@ -1,0 +1,48 @@
+//! `repltool report`: the summary of a capture.
+
+use std::io::Write;
+
+use super::Exit;
+use super::args::{Format, ReportArgs};
+use super::input::{self, Passed, Plan};
+use crate::repl::observer::Settings;
+use crate::repl::summary::Summaries;
+use crate::view::report::{CaptureSummary, FullReport, to_json, to_tables};
+
+/// Reports look at names, options and offsets, never at long values.
+const KEEP: usize = 256;
+
+pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
+    let settings = Settings { keep: KEEP, clients: false };
+    let plan = Plan { path: &args.capture, filter: &args.filter, writer: None, count: None, settings };
+    let full = summed_up(input::pass(plan, Summaries::new(), |_| false)?);
+    let mut text = match args.format.chosen() {
+        Format::Json => serde_json::to_string(&to_json(&full))?,
+        Format::Text => to_tables(&full),
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(Exit::Fine)
+}
+
+fn summed_up(passed: Passed<Summaries>) -> FullReport {
+    let Passed { file, pipeline } = passed;
+    let capture = CaptureSummary {
+        file: file.name().to_owned(),
+        format: file.format().to_string(),
+        compression: file.compression().map(|compression| compression.to_string()),
+        link_types: file.link_types().to_vec(),
+        packets: file.frames(),
+        bytes: file.bytes_read(),
+        span: pipeline.span(),
+        dropped: file.dropped(),
+        damage: file.damage().map(ToString::to_string),
+        connections: pipeline.connections(),
+    };
+    let totals = pipeline.observer.totals();
+    FullReport { capture, report: pipeline.observer.sink.into_report(), totals }
+}

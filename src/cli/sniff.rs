@@ -1,0 +1,109 @@
+//! `repltool sniff`: events as they happen, from an interface or a file.
+
+use std::io;
+use std::path::Path;
+
+use super::args::{ColorChoice, Format, SniffArgs};
+use super::input::{self, Plan};
+use super::{Exit, live, say};
+use crate::repl::Sink;
+use crate::repl::observer::{Settings, Totals};
+use crate::view::json::{self, JsonLines};
+use crate::view::output::Output;
+
+/// How many bytes of an argument JSON shows unless told otherwise.
+const JSON_BYTES: usize = 1 << 20;
+
+/// A view that lines go through.
+pub(super) trait View: Sink {
+    /// Gives on what is buffered, what was held back included.
+    fn flush(&mut self);
+    /// Nothing has come for a while.
+    fn tick(&mut self);
+    /// The first error of the output.
+    fn error(&self) -> Option<&io::Error>;
+}
+
+impl View for JsonLines {
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+
+    fn tick(&mut self) {}
+
+    fn error(&self) -> Option<&io::Error> {
+        self.output().error()
+    }
+}
+
+pub(super) fn run(args: &SniffArgs, color: ColorChoice) -> anyhow::Result<Exit> {
+    if args.list_interfaces {
+        return live::list();
+    }
+    let max_bytes = |default| match args.max_bytes.unwrap_or(default) {
+        0 => usize::MAX,
+        bytes => bytes,
+    };
+    let _ = color;
+    // Packets on stdout leave no room for lines there.
+    let stdout: Box<dyn io::Write + Send> =
+        if args.write.as_deref() == Some(Path::new("-")) { Box::new(io::sink()) } else { Box::new(io::stdout()) };
+    let output = Output::new(stdout, args.line_buffered);
+    match args.format.chosen() {
+        Format::Json | Format::Text => {
+            let options = json::Options { max_bytes: max_bytes(JSON_BYTES), show_secrets: args.show_secrets };
+            let settings = Settings { keep: options.max_bytes, clients: args.clients };
+            watch(args, settings, JsonLines::new(options, output))
+        }
+    }
+}
+
+fn watch<V: View>(args: &SniffArgs, settings: Settings, view: V) -> anyhow::Result<Exit> {
+    let Some(path) = &args.read else { return live::run(args, settings, view) };
+    let writer = input::writer(args.write.as_deref(), Some(path))?;
+    let plan = Plan { path, filter: &args.filter, writer, count: args.count, settings };
+    let mut passed = input::pass(plan, view, |view| view.error().is_some())?;
+    let counts = passed.pipeline.counts();
+    let observer = &mut passed.pipeline.observer;
+    observer.sink.flush();
+    if let Some(error) = observer.sink.error() {
+        return Err(io::Error::new(error.kind(), format!("standard output: {error}")).into());
+    }
+    if let Some(damage) = passed.file.damage() {
+        say(&damage.to_string());
+    }
+    if observer.totals().links == 0 {
+        say(&nothing_found(passed.file.name(), passed.file.frames(), counts, observer.totals()));
+    }
+    Ok(Exit::Fine)
+}
+
+/// A sentence for a capture without replication: what there was instead.
+pub(super) fn nothing_found(
+    name: &str,
+    frames: u64,
+    counts: crate::repl::pipeline::FrameCounts,
+    totals: Totals,
+) -> String {
+    let mut seen = Vec::new();
+    let mut count = |number: u64, one: &str, many: &str| match number {
+        0 => {}
+        1 => seen.push(format!("1 {one}")),
+        _ => seen.push(format!("{number} {many}")),
+    };
+    count(totals.clients.connections, "ordinary client", "ordinary clients");
+    count(totals.tls.connections, "connection encrypted with TLS", "connections encrypted with TLS");
+    count(totals.cluster_bus.connections, "connection of a cluster bus", "connections of a cluster bus");
+    count(totals.unknown.connections, "connection of another protocol", "connections of other protocols");
+    count(totals.silent, "connection without a word", "connections without a word");
+    if counts.frames > 0 && counts.unknown_link == counts.frames {
+        let link_type = counts.unknown_link_type.map_or(0, |link_type| link_type.0);
+        return format!(
+            "{name}: no replication found: link-layer type {link_type} is not one that repltool decodes (Ethernet, loopback, raw IP, Linux cooked)"
+        );
+    }
+    if seen.is_empty() {
+        return format!("{name}: no replication found in {frames} packets, and no TCP connection");
+    }
+    format!("{name}: no replication found in {frames} packets, but {}", seen.join(", "))
+}
