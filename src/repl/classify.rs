@@ -143,7 +143,9 @@ fn of_client(speech: [Speech; 2], prefixes: &[Prefix; 2], enough: bool) -> Verdi
 
 /// The SYN was not seen: either side may be the client.
 fn of_strangers(speech: [Speech; 2], initiator: Endpoint, responder: Endpoint, enough: bool, at_end: bool) -> Verdict {
-    let commands = |speech| matches!(speech, Speech::Command | Speech::Greeting | Speech::Stream);
+    // A PING that got its PONG may still be a replica's.
+    let commands =
+        |speech| matches!(speech, Speech::Command | Speech::Stream) || (enough && speech == Speech::Greeting);
     let answers = |speech| matches!(speech, Speech::Replies | Speech::TurningAway);
     for direction in Direction::BOTH {
         if commands(speech[direction.index()]) && answers(speech[direction.other().index()]) {

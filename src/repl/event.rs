@@ -350,8 +350,8 @@ pub enum Kind<'a> {
     },
     /// The replica tells what it has applied.
     Ack {
-        /// What it has applied.
-        offset: Offset,
+        /// The offset that it has applied; -1 from a replica that does not know one (Valkey 9.1 after a plain SYNC).
+        offset: i64,
         /// What it has on disk, where it tells.
         fack: Option<Offset>,
         /// Bytes that the capture has shown the master send and that this does not cover.

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use super::classify::Opening;
 use super::event::{Asked, Certainty, Event, Kind, Phase, RdbEnd, Replid, Side, Sink, State, Transfer};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Standing};
 use super::notes::{self, Note};
 use super::payload::{Payload, Progress};
 use super::peers::{Channel, Outcome, Shared};
@@ -377,7 +377,7 @@ impl Link {
     }
 
     fn ack<S: Sink>(&mut self, command: &Command<'_>, cx: &mut Context<'_, S>) {
-        let Some(offset) = command.argument(2).and_then(words::count).map(Offset) else {
+        let Some(offset) = command.argument(2).and_then(words::decimal) else {
             let reason = "an ACK without an offset";
             let kind = Kind::Malformed { reason, bytes: command.bytes() };
             return self.emit(Some(Side::Replica), kind, cx);
@@ -398,7 +398,10 @@ impl Link {
                 self.acknowledged = true;
             }
         }
-        let standing = self.ledger.acknowledge(offset, cx.stamp);
+        let standing = match u64::try_from(offset) {
+            Ok(offset) => self.ledger.acknowledge(Offset(offset), cx.stamp),
+            Err(_) => Standing::default(),
+        };
         if standing.learned {
             self.tell_offsets(cx);
         }
@@ -994,20 +997,31 @@ fn shorten(text: &str) -> String {
     first.chars().take(120).collect()
 }
 
-/// Whether bytes begin like a reply, or like the header of a payload.
+/// Whether bytes begin like a reply of the handshake, or like the header of a payload.
 fn is_reply(bytes: &[u8]) -> bool {
-    let starts: [&[u8]; 9] = [
+    let starts: [&[u8]; 8] = [
         b"+OK\r\n",
         b"+PONG\r\n",
         b"+FULLRESYNC ",
         b"+CONTINUE",
         b"+RDBCHANNELSYNC",
         b"+DUALCHANNELSYNC",
-        b"-",
         b"$EOF:",
         b"$ENDOFF:",
     ];
-    starts.iter().any(|start| bytes.starts_with(start))
+    // An error begins with its code: `-ERR `, `-NOAUTH `.
+    let is_error = bytes.first() == Some(&b'-')
+        && bytes.len() > 4
+        && bytes[1..4].iter().all(u8::is_ascii_uppercase)
+        && bytes.iter().take(256).all(|byte| byte.is_ascii_graphic() || b" \r\n".contains(byte));
+    is_error || starts.iter().any(|start| bytes.starts_with(start)) || is_payload(bytes)
+}
+
+/// Whether bytes begin with a payload's header and the magic of an RDB.
+fn is_payload(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
+    let magic = bytes.get(digits + 3..).unwrap_or_default();
+    bytes.first() == Some(&b'$') && digits > 0 && (magic.starts_with(b"REDIS") || magic.starts_with(b"VALKEY"))
 }
 
 /// Where in `bytes` a command begins: behind a newline or at the very beginning, whole and followed by another one (or

@@ -143,7 +143,7 @@ pub struct AckSummary {
     /// How many.
     pub count: u64,
     /// The last one's offset.
-    pub last: Offset,
+    pub last: i64,
     /// The most bytes that one left uncovered.
     pub max_lag: Option<u64>,
     /// The greatest age of an uncovered byte.

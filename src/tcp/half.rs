@@ -6,33 +6,35 @@
 //! A segment whose checksum is wrong although this direction's checksums are right as a rule is held back like one that
 //! came too early. The receiver will have dropped it, so a good copy must follow; if instead the receiver acknowledges
 //! the bytes, the checksum was the capture's (offload on the recording host), and the copy is used.
+//!
+//! Bytes are also held back while the *other* direction has a hole in front of what their segment acknowledges: their
+//! sender had seen those bytes when it sent these, so whoever follows both directions must see them in that order, too.
 
 use std::collections::VecDeque;
 
 use super::{Connection, Direction, Receiver};
 use crate::bounds::{BELIEVABLE_HOLE, HOLE_NANOS, HOLE_SEGMENTS, HOLE_SEGMENTS_AND_TIME, MAX_OUT_OF_ORDER};
 use crate::packet::{Checksum, Segment};
-use crate::units::{Position, Stamp};
+use crate::units::{FrameNumber, Position, Stamp};
 
 /// Where a half's bytes go.
 pub(super) struct Delivery<'a, R> {
     pub(super) connection: &'a Connection,
-    pub(super) direction: Direction,
     pub(super) stamp: Stamp,
     pub(super) receiver: &'a mut R,
 }
 
 impl<R: Receiver> Delivery<'_, R> {
     #[inline]
-    fn data(&mut self, position: u64, bytes: &[u8], stamp: Stamp) {
+    fn data(&mut self, direction: Direction, position: u64, bytes: &[u8], stamp: Stamp) {
         if !bytes.is_empty() {
-            self.receiver.data(self.connection, self.direction, Position(position), bytes, stamp);
+            self.receiver.data(self.connection, direction, Position(position), bytes, stamp);
         }
     }
 
-    fn gap(&mut self, position: u64, bytes: u64, stamp: Stamp) {
+    fn gap(&mut self, direction: Direction, position: u64, bytes: u64, stamp: Stamp) {
         if bytes > 0 {
-            self.receiver.gap(self.connection, self.direction, Position(position), bytes, stamp);
+            self.receiver.gap(self.connection, direction, Position(position), bytes, stamp);
         }
     }
 }
@@ -46,6 +48,8 @@ struct Chunk {
     cut: u64,
     /// The checksum was wrong in a direction where it is right as a rule.
     suspicious: bool,
+    /// How much of the other direction its sender had received.
+    after: u64,
     stamp: Stamp,
 }
 
@@ -61,6 +65,8 @@ struct Waiting {
     /// Sorted by `start`, not overlapping.
     chunks: VecDeque<Chunk>,
     bytes: usize,
+    /// The time of what was handed up last: what was waiting for it is not older.
+    last: Stamp,
     /// Segments of the connection since the hole opened, and when it did.
     segments: u32,
     since: Stamp,
@@ -109,8 +115,15 @@ impl Half {
         self.delivered as i64 + i64::from(sequence.wrapping_sub(next) as i32)
     }
 
+    /// Takes one segment; `other` is the opposite direction.
     #[inline]
-    pub(super) fn segment<R: Receiver>(&mut self, segment: &Segment<'_>, to: &mut Delivery<'_, R>) {
+    pub(super) fn segment<R: Receiver>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        other: &Self,
+        to: &mut Delivery<'_, R>,
+    ) {
         let sequence = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
         if self.first.is_none() {
             self.first = Some(sequence);
@@ -120,34 +133,47 @@ impl Half {
         if segment.flags.fin && self.end.is_none() && end >= 0 {
             self.end = Some(end as u64);
         }
-        let fresh = end > self.delivered as i64;
-        if fresh {
-            let suspicious = self.is_suspicious(segment);
-            let in_order = start <= self.delivered as i64;
-            if in_order && !suspicious && self.waiting.is_none() {
-                self.deliver_segment(segment, (self.delivered as i64 - start) as usize, to);
-                return;
-            }
-            self.keep(segment, start, suspicious, to.stamp);
+        if end <= self.delivered as i64 {
+            return;
         }
-        if self.waiting.is_some() {
-            self.drain(to);
-            self.count_segment(to);
+        let suspicious = self.is_suspicious(segment);
+        let after = other.hole_before(segment);
+        let in_order = start <= self.delivered as i64;
+        if in_order && !suspicious && after == 0 && self.waiting.is_none() {
+            self.deliver_segment(direction, segment, (self.delivered as i64 - start) as usize, to);
+        } else {
+            self.keep(segment, start, suspicious, after, to.stamp);
         }
     }
 
     /// The common case: the segment continues the stream. No copy is made.
     #[inline]
-    fn deliver_segment<R: Receiver>(&mut self, segment: &Segment<'_>, skip: usize, to: &mut Delivery<'_, R>) {
+    fn deliver_segment<R: Receiver>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        skip: usize,
+        to: &mut Delivery<'_, R>,
+    ) {
         let bytes = segment.payload.get(skip..).unwrap_or_default();
-        to.data(self.delivered, bytes, to.stamp);
+        to.data(direction, self.delivered, bytes, to.stamp);
         self.delivered += bytes.len() as u64;
         let on_wire = u64::from(segment.wire_length) - skip as u64;
         let cut = on_wire - bytes.len() as u64;
         if cut > 0 {
-            to.gap(self.delivered, cut, to.stamp);
+            to.gap(direction, self.delivered, cut, to.stamp);
             self.delivered += cut;
         }
+    }
+
+    /// The position up to which this direction must be known before what a segment of the other one brings; 0 where
+    /// there is nothing to wait for.
+    #[inline]
+    fn hole_before(&self, segment: &Segment<'_>) -> u64 {
+        if self.waiting.is_none() || !segment.flags.ack {
+            return 0;
+        }
+        u64::try_from(self.position(segment.acknowledgement)).ok().filter(|&after| after > self.delivered).unwrap_or(0)
     }
 
     fn is_suspicious(&mut self, segment: &Segment<'_>) -> bool {
@@ -163,23 +189,17 @@ impl Half {
 
     /// The other side acknowledged everything before `sequence`.
     #[inline]
-    pub(super) fn acknowledged<R: Receiver>(&mut self, sequence: u32, to: &mut Delivery<'_, R>) {
+    pub(super) fn acknowledged(&mut self, sequence: u32) {
         if self.first.is_none() {
             return;
         }
-        let position = self.position(sequence);
-        if position >= 0 {
-            let position = position as u64;
+        if let Ok(position) = u64::try_from(self.position(sequence)) {
             self.acknowledged = Some(self.acknowledged.map_or(position, |before| before.max(position)));
-        }
-        if self.waiting.is_some() {
-            self.drain(to);
-            self.count_segment(to);
         }
     }
 
     /// Stores the parts of a segment that no earlier copy covers.
-    fn keep(&mut self, segment: &Segment<'_>, start: i64, suspicious: bool, stamp: Stamp) {
+    fn keep(&mut self, segment: &Segment<'_>, start: i64, suspicious: bool, after: u64, stamp: Stamp) {
         let delivered = self.delivered;
         let waiting = self.waiting.get_or_insert_with(Box::default);
         if waiting.chunks.is_empty() {
@@ -193,45 +213,54 @@ impl Half {
         if !suspicious {
             waiting.drop_suspicious(from, until);
         }
-        waiting.insert(from, until, bytes, suspicious, stamp);
+        waiting.insert(from, until, bytes, &Chunk { start: 0, bytes: Vec::new(), cut: 0, suspicious, after, stamp });
     }
 
-    /// Hands up whatever continues the stream by now.
-    fn drain<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
+    /// The frame of the first waiting chunk, where that continues the stream by now.
+    pub(super) fn ready(&self, other: &Self) -> Option<FrameNumber> {
+        let chunk = self.waiting.as_ref()?.chunks.front()?;
+        let trusted = !chunk.suspicious || self.acknowledged.is_some_and(|acknowledged| acknowledged >= chunk.end());
+        let in_turn = chunk.start <= self.delivered && chunk.after <= other.delivered;
+        (in_turn && trusted).then_some(chunk.stamp.frame)
+    }
+
+    /// The frame of the first waiting chunk.
+    pub(super) fn front(&self) -> Option<FrameNumber> {
+        Some(self.waiting.as_ref()?.chunks.front()?.stamp.frame)
+    }
+
+    /// Hands up the first waiting chunk, which must have been found [`Half::ready`].
+    pub(super) fn hand_up<R: Receiver>(&mut self, direction: Direction, to: &mut Delivery<'_, R>) {
         let Some(waiting) = &mut self.waiting else { return };
-        while let Some(chunk) = waiting.chunks.front() {
-            if chunk.start > self.delivered {
-                break;
-            }
-            if chunk.suspicious {
-                if self.acknowledged.is_none_or(|acknowledged| acknowledged < chunk.end()) {
-                    break;
-                }
-                self.bad_checksums = self.bad_checksums.saturating_add(1);
-            }
-            let Some(chunk) = waiting.pop() else { break };
-            self.delivered = hand_up(&chunk, self.delivered, to.stamp, to);
-            waiting.since = to.stamp;
-            waiting.segments = 0;
-        }
+        let Some(chunk) = waiting.pop() else { return };
+        self.bad_checksums = self.bad_checksums.saturating_add(u32::from(chunk.suspicious));
+        let stamp = if chunk.stamp.frame < waiting.last.frame { waiting.last } else { chunk.stamp };
+        waiting.last = stamp;
+        waiting.since = to.stamp;
+        waiting.segments = 0;
         if waiting.chunks.is_empty() {
             self.waiting = None;
         }
+        let skip = usize::try_from(self.delivered.saturating_sub(chunk.start)).unwrap_or(usize::MAX);
+        let bytes = chunk.bytes.get(skip..).unwrap_or_default();
+        to.data(direction, self.delivered, bytes, stamp);
+        self.delivered += bytes.len() as u64;
+        let cut = chunk.end().saturating_sub(self.delivered);
+        to.gap(direction, self.delivered, cut, stamp);
+        self.delivered += cut;
     }
 
-    /// One more segment has passed while a hole is open: time to call it a gap?
-    fn count_segment<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
-        let Some(waiting) = &mut self.waiting else { return };
-        waiting.segments = waiting.segments.saturating_add(1);
-        while self.hole_is_lost(to.stamp) {
-            self.declare_gap(to);
+    /// One more segment of the connection has passed while bytes wait.
+    pub(super) fn count_segment(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.segments = waiting.segments.saturating_add(1);
         }
     }
 
     /// Whether the hole in front of the waiting bytes will not be filled any more. So it is when too much waits behind
     /// it; or when the receiver has acknowledged the missing bytes and the capture has had the time to bring them: a
     /// number of segments more than any capture's reordering, or fewer and some seconds.
-    fn hole_is_lost(&self, now: Stamp) -> bool {
+    pub(super) fn hole_is_lost(&self, now: Stamp) -> bool {
         let Some(waiting) = &self.waiting else { return false };
         let Some(chunk) = waiting.chunks.front() else { return false };
         if waiting.bytes > MAX_OUT_OF_ORDER {
@@ -242,52 +271,28 @@ impl Half {
         received && (waiting.segments >= HOLE_SEGMENTS || (waiting.segments >= HOLE_SEGMENTS_AND_TIME && long))
     }
 
-    /// Skips the hole in front of the first waiting chunk, and hands up what follows it.
-    fn declare_gap<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
+    /// Declares the hole in front of the first waiting chunk a gap, so that the chunk is ready; or drops the chunk
+    /// where it cannot be what its sender sent.
+    pub(super) fn skip_hole<R: Receiver>(&mut self, direction: Direction, to: &mut Delivery<'_, R>) {
         let Some(waiting) = &mut self.waiting else { return };
-        let Some(chunk) = waiting.pop() else { return };
+        let Some(chunk) = waiting.chunks.front_mut() else { return };
         let hole = chunk.start.saturating_sub(self.delivered);
-        let acknowledged = self.acknowledged.is_none_or(|acknowledged| acknowledged >= chunk.start);
-        if hole > BELIEVABLE_HOLE && !acknowledged {
-            // A damaged sequence number: nobody has sent what would have to stand before it.
-        } else if chunk.suspicious && self.acknowledged.is_some_and(|acknowledged| acknowledged < chunk.end()) {
-            // A damaged copy that the receiver did not take either.
-        } else {
-            to.gap(self.delivered, hole, chunk.stamp);
-            self.delivered = hand_up(&chunk, self.delivered + hole, chunk.stamp, to);
-        }
-        waiting.since = to.stamp;
-        waiting.segments = 0;
-        if waiting.chunks.is_empty() {
-            self.waiting = None;
-        } else if waiting.chunks.front().is_some_and(|chunk| chunk.start <= self.delivered && !chunk.suspicious) {
-            // What follows without a hole was waiting for the same bytes; it keeps its own time.
-            while let Some(chunk) = self.waiting.as_mut().and_then(|waiting| waiting.pop_if_due(self.delivered)) {
-                self.delivered = hand_up(&chunk, self.delivered, chunk.stamp, to);
-            }
-            if self.waiting.as_ref().is_some_and(|waiting| waiting.chunks.is_empty()) {
+        let acknowledged = |position| self.acknowledged.is_none_or(|acknowledged| acknowledged >= position);
+        // A damaged sequence number: nobody has sent what would have to stand before it. Or a damaged copy that the
+        // receiver did not take either.
+        if (hole > BELIEVABLE_HOLE && !acknowledged(chunk.start)) || (chunk.suspicious && !acknowledged(chunk.end())) {
+            waiting.pop();
+            if waiting.chunks.is_empty() {
                 self.waiting = None;
             }
+            return;
         }
+        chunk.suspicious = false;
+        chunk.after = 0;
+        let stamp = chunk.stamp;
+        to.gap(direction, self.delivered, hole, stamp);
+        self.delivered += hole;
     }
-
-    /// Declares all holes lost and hands up everything that waits.
-    pub(super) fn give_up<R: Receiver>(&mut self, to: &mut Delivery<'_, R>) {
-        while self.waiting.is_some() {
-            self.declare_gap(to);
-        }
-    }
-}
-
-/// Hands up a chunk from `delivered` on; gives the new count of delivered bytes.
-fn hand_up<R: Receiver>(chunk: &Chunk, delivered: u64, stamp: Stamp, to: &mut Delivery<'_, R>) -> u64 {
-    let skip = delivered.saturating_sub(chunk.start);
-    let bytes = usize::try_from(skip).ok().and_then(|skip| chunk.bytes.get(skip..)).unwrap_or_default();
-    to.data(delivered, bytes, stamp);
-    let after = delivered + bytes.len() as u64;
-    let cut = chunk.end().saturating_sub(after);
-    to.gap(after, cut, stamp);
-    after + cut
 }
 
 impl Waiting {
@@ -295,11 +300,6 @@ impl Waiting {
         let chunk = self.chunks.pop_front()?;
         self.bytes -= chunk.bytes.len();
         Some(chunk)
-    }
-
-    fn pop_if_due(&mut self, delivered: u64) -> Option<Chunk> {
-        let due = self.chunks.front().is_some_and(|chunk| chunk.start <= delivered && !chunk.suspicious);
-        if due { self.pop() } else { None }
     }
 
     /// A good copy of these bytes has come: damaged ones need not wait any longer.
@@ -311,8 +311,9 @@ impl Waiting {
         }
     }
 
-    /// Adds `[from, until)`, of which `bytes` is the captured beginning, less what earlier copies cover.
-    fn insert(&mut self, from: u64, until: u64, bytes: &[u8], suspicious: bool, stamp: Stamp) {
+    /// Adds `[from, until)`, of which `bytes` is the captured beginning, less what earlier copies cover. The rest of
+    /// what a chunk has to say is taken from `like`.
+    fn insert(&mut self, from: u64, until: u64, bytes: &[u8], like: &Chunk) {
         let mut at = from;
         // Most often it goes to the end.
         let mut index = self.chunks.partition_point(|chunk| chunk.end() <= from);
@@ -322,11 +323,10 @@ impl Waiting {
                 _ => (until, until),
             };
             if at < covered_from {
-                let piece = slice_of(bytes, at - from, covered_from - from);
+                let piece = slice_of(bytes, at - from, covered_from - from).to_vec();
                 let cut = covered_from - at - piece.len() as u64;
                 self.bytes += piece.len();
-                let bytes = piece.to_vec();
-                self.chunks.insert(index, Chunk { start: at, bytes, cut, suspicious, stamp });
+                self.chunks.insert(index, Chunk { start: at, bytes: piece, cut, ..*like });
                 index += 1;
             }
             at = covered_until.max(covered_from);

@@ -13,7 +13,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::bounds::{LINGER_FRAMES, LINGER_NANOS, MAX_CONNECTIONS, MAX_OUT_OF_ORDER_TOTAL};
 use crate::packet::{Endpoint, Segment};
-use crate::units::{LinkNumber, Position, Stamp, Timestamp};
+use crate::units::{FrameNumber, LinkNumber, Position, Stamp, Timestamp};
 
 pub use connection::{Connection, Direction, Ending, How};
 use half::{Delivery, Half};
@@ -232,16 +232,8 @@ impl Tracker {
             return;
         }
         let flow = &mut self.flows[slot];
-        let before = flow.waiting();
-        for direction in Direction::BOTH {
-            flow.halves[direction.index()].give_up(&mut Delivery {
-                connection: &flow.connection,
-                direction,
-                stamp,
-                receiver,
-            });
-        }
-        self.waiting -= before;
+        self.waiting -= flow.waiting();
+        flow.give_up(stamp, receiver);
     }
 
     fn finish_flow<R: Receiver>(&mut self, slot: usize, receiver: &mut R) {
@@ -251,14 +243,7 @@ impl Tracker {
         }
         self.waiting -= flow.waiting();
         let stamp = flow.connection.last;
-        for direction in Direction::BOTH {
-            flow.halves[direction.index()].give_up(&mut Delivery {
-                connection: &flow.connection,
-                direction,
-                stamp,
-                receiver,
-            });
-        }
+        flow.give_up(stamp, receiver);
         flow.finished = true;
         receiver.finished(&flow.connection, flow.ending, stamp);
         self.finished.push_back((slot, flow.connection.number));
@@ -298,13 +283,56 @@ impl Flow {
             let how = if segment.flags.rst { How::Rst } else { How::Fin };
             self.ending.get_or_insert(Ending { by: direction, how, stamp });
         }
-        own.segment(segment, &mut Delivery { connection: &self.connection, direction, stamp, receiver });
+        let mut to = Delivery { connection: &self.connection, stamp, receiver };
+        own.segment(direction, segment, other, &mut to);
         if segment.flags.ack {
-            let direction = direction.other();
-            other.acknowledged(
-                segment.acknowledgement,
-                &mut Delivery { connection: &self.connection, direction, stamp, receiver },
-            );
+            other.acknowledged(segment.acknowledgement);
+        }
+        if own.waiting() | other.waiting() != 0 || own.front().is_some() || other.front().is_some() {
+            for half in &mut self.halves {
+                half.count_segment();
+            }
+            self.drain(stamp, receiver);
+        }
+    }
+
+    /// Hands up what has become ready, both directions in the order of their frames, and declares the holes that have
+    /// lasted too long.
+    fn drain<R: Receiver>(&mut self, stamp: Stamp, receiver: &mut R) {
+        loop {
+            self.hand_up_ready(stamp, receiver);
+            let lost = Direction::BOTH.into_iter().find(|direction| self.halves[direction.index()].hole_is_lost(stamp));
+            let Some(direction) = lost else { return };
+            let mut to = Delivery { connection: &self.connection, stamp, receiver };
+            self.halves[direction.index()].skip_hole(direction, &mut to);
+        }
+    }
+
+    fn hand_up_ready<R: Receiver>(&mut self, stamp: Stamp, receiver: &mut R) {
+        while let Some(direction) = self.earliest(|own, other| own.ready(other)) {
+            let mut to = Delivery { connection: &self.connection, stamp, receiver };
+            self.halves[direction.index()].hand_up(direction, &mut to);
+        }
+    }
+
+    /// Declares all holes lost and hands up everything that waits.
+    fn give_up<R: Receiver>(&mut self, stamp: Stamp, receiver: &mut R) {
+        loop {
+            self.hand_up_ready(stamp, receiver);
+            let Some(direction) = self.earliest(|own, _| own.front()) else { return };
+            let mut to = Delivery { connection: &self.connection, stamp, receiver };
+            self.halves[direction.index()].skip_hole(direction, &mut to);
+        }
+    }
+
+    /// The direction for which `frame` gives the earlier frame, if it gives any.
+    fn earliest(&self, frame: impl Fn(&Half, &Half) -> Option<FrameNumber>) -> Option<Direction> {
+        let [forward, backward] = &self.halves;
+        match (frame(forward, backward), frame(backward, forward)) {
+            (Some(a), Some(b)) if b < a => Some(Direction::FromResponder),
+            (Some(_), _) => Some(Direction::FromInitiator),
+            (None, Some(_)) => Some(Direction::FromResponder),
+            (None, None) => None,
         }
     }
 

@@ -173,7 +173,11 @@ impl Fields<'_> {
             }
             Kind::Ack { offset, fack, lag, delay, rtt } => {
                 self.name("ack");
-                self.offset(",\"offset\":", Some(offset));
+                self.raw(",\"offset\":");
+                match u64::try_from(offset) {
+                    Ok(offset) => write_decimal(self.output.buffer(), offset),
+                    Err(_) => self.raw(&offset.to_string()),
+                }
                 self.offset(",\"fack\":", fack);
                 self.number(",\"lag\":", lag);
                 self.span(",\"delay\":", delay);

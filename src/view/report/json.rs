@@ -170,7 +170,7 @@ fn stream(stream: &StreamSummary) -> Value {
 fn acks(acks: &AckSummary) -> Value {
     json!({
         "count": acks.count,
-        "last": acks.last.0,
+        "last": acks.last,
         "max_lag": acks.max_lag,
         "max_delay": seconds(acks.max_delay),
     })
