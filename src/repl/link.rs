@@ -25,7 +25,7 @@ use crate::packet::Endpoint;
 use crate::rdb;
 use crate::resp::{Command, CommandDecoder, Reply, ReplyDecoder, ReplyStep, Scan, Step, scan};
 use crate::tcp::{Connection, Direction, Ending, How};
-use crate::units::{LinkNumber, Offset, Position, Stamp};
+use crate::units::{LinkNumber, Offset, Position, Span, Stamp};
 
 /// What every event of the link carries.
 #[derive(Clone, Copy, Debug)]
@@ -39,15 +39,13 @@ struct Head {
 impl Head {
     #[inline]
     fn event<'a>(&self, stamp: Stamp, from: Option<Side>, kind: Kind<'a>) -> Event<'a> {
-        Event {
-            stamp,
-            elapsed: stamp.since(self.opened),
-            link: Some(self.number),
-            from,
-            phase: self.phase,
-            state: Some(self.state),
-            kind,
-        }
+        self.event_at(stamp, stamp.since(self.opened), from, kind)
+    }
+
+    /// The same where the time since the link's start is known already.
+    #[inline]
+    fn event_at<'a>(&self, stamp: Stamp, elapsed: Option<Span>, from: Option<Side>, kind: Kind<'a>) -> Event<'a> {
+        Event { stamp, elapsed, link: Some(self.number), from, phase: self.phase, state: Some(self.state), kind }
     }
 }
 
@@ -716,12 +714,7 @@ impl Link {
         }
     }
 
-    fn grant_partial<S: Sink>(
-        &mut self,
-        replid: Option<Replid>,
-        latency: Option<crate::units::Span>,
-        cx: &mut Context<'_, S>,
-    ) {
+    fn grant_partial<S: Sink>(&mut self, replid: Option<Replid>, latency: Option<Span>, cx: &mut Context<'_, S>) {
         self.head.phase = Phase::Sync;
         self.head.state = State::Connected;
         let asked = self.asked;
@@ -784,6 +777,7 @@ impl Link {
         }
         self.ledger.arrive(input.len() as u64, cx.stamp);
         let Self { head, stream, ledger, database, in_transaction, .. } = self;
+        let elapsed = cx.stamp.since(head.opened);
         let malformed = loop {
             match stream.next(input) {
                 Step::Command(command) => {
@@ -811,7 +805,7 @@ impl Link {
                             Kind::Write { offset, db: *database, command: &command }
                         }
                     };
-                    cx.sink.event(&head.event(cx.stamp, Some(Side::Master), kind));
+                    cx.sink.event(&head.event_at(cx.stamp, elapsed, Some(Side::Master), kind));
                     if !*in_transaction {
                         ledger.boundary();
                     }
@@ -819,7 +813,7 @@ impl Link {
                 Step::Newline => {
                     ledger.advance(1);
                     let kind = Kind::Heartbeat { offset: ledger.offset(), bytes: 1 };
-                    cx.sink.event(&head.event(cx.stamp, Some(Side::Master), kind));
+                    cx.sink.event(&head.event_at(cx.stamp, elapsed, Some(Side::Master), kind));
                 }
                 Step::NeedMore => return,
                 Step::Malformed { reason, bytes } => break (reason, bytes),

@@ -598,6 +598,8 @@ impl StreamSummary {
 #[derive(Clone, Debug, Default)]
 pub struct CommandCounts {
     counts: Vec<(Vec<u8>, u64)>,
+    /// The previous name as it was sent, and its place: most often the next one is the same.
+    recent: (Vec<u8>, usize),
     /// Where names of a hash were found last; checked before it is believed.
     places: Vec<u16>,
     /// Commands whose names came after the bound was reached.
@@ -609,15 +611,34 @@ impl CommandCounts {
 
     #[inline]
     fn count(&mut self, name: &[u8]) {
-        let place = Self::place(name);
-        if let Some(&at) = self.places.get(place)
-            && let Some((known, count)) = self.counts.get_mut(usize::from(at))
-            && known.eq_ignore_ascii_case(name)
+        if self.recent.0 == name
+            && let Some((_, count)) = self.counts.get_mut(self.recent.1)
         {
             *count += 1;
             return;
         }
-        self.count_slowly(name, place);
+        self.count_other(name);
+    }
+
+    fn count_other(&mut self, name: &[u8]) {
+        let place = Self::place(name);
+        let at = match self.places.get(place) {
+            Some(&at)
+                if self.counts.get(usize::from(at)).is_some_and(|(known, _)| known.eq_ignore_ascii_case(name)) =>
+            {
+                Some(usize::from(at))
+            }
+            _ => self.look_up(name, place),
+        };
+        match at {
+            Some(at) => {
+                self.counts[at].1 += 1;
+                self.recent.0.clear();
+                self.recent.0.extend_from_slice(name);
+                self.recent.1 = at;
+            }
+            None => self.others += 1,
+        }
     }
 
     /// A hash that takes `a` and `A` for the same.
@@ -630,22 +651,19 @@ impl CommandCounts {
         (hash % Self::PLACES as u32) as usize
     }
 
-    fn count_slowly(&mut self, name: &[u8], place: usize) {
+    /// The place of a name, made where it is new; `None` where there are too many.
+    fn look_up(&mut self, name: &[u8], place: usize) -> Option<usize> {
         self.places.resize(Self::PLACES, u16::MAX);
-        let at = self.counts.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
-        let at = match at {
+        let at = match self.counts.iter().position(|(known, _)| known.eq_ignore_ascii_case(name)) {
             Some(at) => at,
             None if self.counts.len() < MAX_COMMAND_NAMES => {
                 self.counts.push((name.to_ascii_uppercase(), 0));
                 self.counts.len() - 1
             }
-            None => {
-                self.others += 1;
-                return;
-            }
+            None => return None,
         };
-        self.counts[at].1 += 1;
         self.places[place] = u16::try_from(at).unwrap_or(u16::MAX);
+        Some(at)
     }
 
     /// Names and counts, the most frequent first, equal ones by name.

@@ -55,7 +55,14 @@ pub enum Scan {
 /// Where the bytes cannot be the beginning of a command.
 #[inline]
 pub fn scan(bytes: &[u8]) -> Result<Scan, Malformed> {
-    let Some((count, mut at)) = number(bytes, 1)? else { return Ok(Scan::Incomplete) };
+    let (count, mut at) = match bytes.get(1..4) {
+        // Nearly all commands have less than ten arguments.
+        Some(&[digit @ b'0'..=b'9', b'\r', b'\n']) => (i64::from(digit - b'0'), 4),
+        _ => match number(bytes, 1)? {
+            Some(found) => found,
+            None => return Ok(Scan::Incomplete),
+        },
+    };
     if count > MAX_ARGUMENTS {
         return Err(Malformed::Length);
     }
@@ -74,27 +81,36 @@ pub fn scan(bytes: &[u8]) -> Result<Scan, Malformed> {
 /// One bulk string at `at`: where its bytes begin and end. `Ok(None)` where it is not all there.
 #[inline]
 fn bulk(bytes: &[u8], at: usize) -> Result<Option<(usize, usize)>, Malformed> {
-    let (length, from) = match bytes.get(at..at + 4) {
-        // Nearly all lengths have one digit or two.
-        Some(&[b'$', digit @ b'0'..=b'9', b'\r', b'\n']) => (usize::from(digit - b'0'), at + 4),
-        Some(&[b'$', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r']) if bytes.get(at + 4) == Some(&b'\n') => {
+    // Nearly all lengths have one digit or two.
+    let (length, from) = match bytes.get(at..at + 5) {
+        Some(&[b'$', digit @ b'0'..=b'9', b'\r', b'\n', _]) => (usize::from(digit - b'0'), at + 4),
+        Some(&[b'$', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n']) => {
             (usize::from(tens - b'0') * 10 + usize::from(ones - b'0'), at + 5)
         }
-        _ => match bytes.get(at) {
-            Some(b'$') => match number(bytes, at + 1)? {
-                Some((length @ 0..=MAX_BULK, from)) => (usize::try_from(length).unwrap_or(usize::MAX), from),
-                Some(_) => return Err(Malformed::Length),
-                None => return Ok(None),
-            },
-            Some(_) => return Err(Malformed::Bulk),
+        _ => match bulk_header(bytes, at)? {
+            Some(header) => header,
             None => return Ok(None),
         },
     };
     let until = from.saturating_add(length);
-    match bytes.get(until..).and_then(|rest| rest.first_chunk::<2>()) {
+    match bytes.get(until..until.saturating_add(2)) {
         Some(b"\r\n") => Ok(Some((from, until))),
         Some(_) => Err(Malformed::LineEnd),
         None if bytes.get(until).is_some_and(|&byte| byte != b'\r') => Err(Malformed::LineEnd),
+        None => Ok(None),
+    }
+}
+
+/// A `$<length>` line of any length: the length, and where the bytes begin.
+#[cold]
+fn bulk_header(bytes: &[u8], at: usize) -> Result<Option<(usize, usize)>, Malformed> {
+    match bytes.get(at) {
+        Some(b'$') => match number(bytes, at + 1)? {
+            Some((length @ 0..=MAX_BULK, from)) => Ok(Some((usize::try_from(length).unwrap_or(usize::MAX), from))),
+            Some(_) => Err(Malformed::Length),
+            None => Ok(None),
+        },
+        Some(_) => Err(Malformed::Bulk),
         None => Ok(None),
     }
 }
