@@ -32,6 +32,21 @@ pub const HOLE_SEGMENTS_AND_TIME: u32 = 16;
 /// See [`HOLE_SEGMENTS_AND_TIME`].
 pub const HOLE_NANOS: u64 = 5_000_000_000;
 
+/// Bytes that are held back because they acknowledge what the capture has not shown are let go after so many segments…
+pub const HOLD_SEGMENTS: u32 = 48;
+
+/// …or so many, and [`HOLE_NANOS`] have passed.
+pub const HOLD_SEGMENTS_AND_TIME: u32 = 8;
+
+/// Where the SYN is missing, bytes up to so far before the first ones seen are taken for late ones…
+pub const START_WINDOW: u32 = 1 << 20;
+
+/// …for so many segments of the connection…
+pub const START_SEGMENTS: u32 = 10;
+
+/// …or for so long.
+pub const START_NANOS: u64 = 100_000_000;
+
 /// A longer hole than this, which the receiver has not acknowledged, comes of a damaged sequence number.
 pub const BELIEVABLE_HOLE: u64 = 4 << 20;
 

@@ -220,6 +220,21 @@ fn of_command(command: &Command<'_>) -> Speech {
     if command.is("PSYNC") || command.is("SYNC") {
         return Speech::Replica;
     }
+    // What a subscriber is sent looks like commands, too.
+    let pushes: [&[u8]; 9] = [
+        b"message",
+        b"pmessage",
+        b"smessage",
+        b"subscribe",
+        b"psubscribe",
+        b"ssubscribe",
+        b"unsubscribe",
+        b"punsubscribe",
+        b"sunsubscribe",
+    ];
+    if pushes.contains(&command.name()) {
+        return Speech::Replies;
+    }
     if !command.is("REPLCONF") {
         let readable = command.name().iter().all(|byte| byte.is_ascii_graphic()) && !command.name().is_empty();
         return if readable { Speech::Command } else { Speech::Other };

@@ -194,7 +194,9 @@ impl Ledger {
         inference.lowest = inference.lowest.max(Some(offset.0.saturating_sub(self.decoded)));
         let quiet = self.last_arrival.and_then(|last| now.since(last)).is_some_and(|span| span.nanos >= QUIET_NANOS);
         let end = inference.boundaries.back().copied().unwrap_or(0);
-        let base = if quiet && self.seen == self.decoded && offset.0 >= end {
+        // The ACK that answers a GETACK does not cover the question itself (Redis 4.0 and later).
+        let answers = self.getack.take().is_some();
+        let base = if quiet && !answers && self.seen == self.decoded && offset.0 >= end {
             Some(offset.0 - end)
         } else {
             inference.witness(offset.0)

@@ -638,8 +638,8 @@ impl Link {
         self.head.phase = Phase::Sync;
         self.channel = Channel::Main { transfer };
         self.sync = Sync::Full;
-        cx.shared.offer(self.ends(), self.listening_port, self.number(), transfer, client_id);
-        self.emit(Some(Side::Master), Kind::TwoChannel { transfer, client_id, pair: None }, cx);
+        let pair = cx.shared.offer(self.ends(), self.listening_port, self.number(), transfer, client_id);
+        self.emit(Some(Side::Master), Kind::TwoChannel { transfer, client_id, pair }, cx);
         self.explain_full(None, None, cx);
         self.note_loop(cx);
     }

@@ -30,9 +30,23 @@ struct Pair {
     port: Option<u16>,
     transfer: Transfer,
     client_id: Option<u64>,
-    main: LinkNumber,
+    main: Option<LinkNumber>,
     rdb: Option<LinkNumber>,
     database: Option<u32>,
+    /// What the RDB's connection has told.
+    base: Option<(Replid, Offset)>,
+}
+
+impl Pair {
+    /// Whether a connection with these ends can be the one that is missing here.
+    fn fits(&self, ends: Ends, port: Option<u16>, transfer: Transfer, client_id: Option<u64>) -> bool {
+        let same_or_unknown = |a: Option<u64>, b: Option<u64>| a.is_none() || b.is_none() || a == b;
+        self.transfer == transfer
+            && self.ends.1 == ends.1
+            && self.ends.0.address == ends.0.address
+            && same_or_unknown(client_id, self.client_id)
+            && same_or_unknown(port.map(u64::from), self.port.map(u64::from))
+    }
 }
 
 /// What the RDB's connection has told and the main one must learn.
@@ -103,7 +117,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The main connection of a two-channel sync waits for the other one.
+    /// The main connection of a two-channel sync presents itself; gives the other one where that was captured first.
     pub(super) fn offer(
         &mut self,
         ends: Ends,
@@ -111,11 +125,27 @@ impl Shared {
         main: LinkNumber,
         transfer: Transfer,
         client_id: Option<u64>,
-    ) {
-        if self.pairs.len() == MAX_PAIRS {
-            self.pairs.pop_front();
+    ) -> Option<LinkNumber> {
+        let found =
+            self.pairs.iter_mut().rev().find(|pair| pair.main.is_none() && pair.fits(ends, port, transfer, client_id));
+        if let Some(pair) = found {
+            pair.main = Some(main);
+            if let Some((replid, base)) = pair.base {
+                self.announcements.push(Announcement { main, replid, base });
+            }
+            return pair.rdb;
         }
-        self.pairs.push_back(Pair { ends, port, transfer, client_id, main, rdb: None, database: None });
+        self.remember(Pair {
+            ends,
+            port,
+            transfer,
+            client_id,
+            main: Some(main),
+            rdb: None,
+            database: None,
+            base: None,
+        });
+        None
     }
 
     /// The RDB's connection presents itself; gives the main one where the capture has it. Redis names the main
@@ -128,30 +158,36 @@ impl Shared {
         transfer: Transfer,
         client_id: Option<u64>,
     ) -> Option<LinkNumber> {
-        let fits = |pair: &&mut Pair| {
-            pair.rdb.is_none()
-                && pair.transfer == transfer
-                && pair.ends.1 == ends.1
-                && pair.ends.0.address == ends.0.address
-                && (client_id.is_none() || pair.client_id.is_none() || pair.client_id == client_id)
-                && (port.is_none() || pair.port.is_none() || pair.port == port)
-        };
-        let pair = self.pairs.iter_mut().rev().find(fits)?;
-        pair.rdb = Some(rdb);
-        Some(pair.main)
+        let found =
+            self.pairs.iter_mut().rev().find(|pair| pair.rdb.is_none() && pair.fits(ends, port, transfer, client_id));
+        if let Some(pair) = found {
+            pair.rdb = Some(rdb);
+            return pair.main;
+        }
+        self.remember(Pair { ends, port, transfer, client_id, main: None, rdb: Some(rdb), database: None, base: None });
+        None
+    }
+
+    fn remember(&mut self, pair: Pair) {
+        if self.pairs.len() == MAX_PAIRS {
+            self.pairs.pop_front();
+        }
+        self.pairs.push_back(pair);
     }
 
     /// The RDB's connection has told where the stream of the main one begins.
     pub(super) fn announce(&mut self, rdb: LinkNumber, replid: Replid, base: Offset, database: Option<u32>) {
-        if let Some(pair) = self.pairs.iter_mut().find(|pair| pair.rdb == Some(rdb)) {
-            pair.database = database;
-            self.announcements.push(Announcement { main: pair.main, replid, base });
+        let Some(pair) = self.pairs.iter_mut().find(|pair| pair.rdb == Some(rdb)) else { return };
+        pair.database = database;
+        pair.base = Some((replid, base));
+        if let Some(main) = pair.main {
+            self.announcements.push(Announcement { main, replid, base });
         }
     }
 
     /// The database in which the stream of this main connection begins.
     pub(super) fn database_of_pair(&self, main: LinkNumber) -> Option<u32> {
-        self.pairs.iter().rev().find(|pair| pair.main == main)?.database
+        self.pairs.iter().rev().find(|pair| pair.main == Some(main))?.database
     }
 
     /// A full sync is granted. Gives words where it is one more of a loop.

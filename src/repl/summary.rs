@@ -337,9 +337,10 @@ impl Summaries {
             self.links[at].settle();
         }
         for at in 0..self.links.len() {
-            let (Some(pair), true) = (self.links[at].pair, self.links[at].rdb_channel) else { continue };
-            if let Ok(main) = self.links.binary_search_by_key(&pair, |link| link.link) {
-                join(&mut self.links, main, at);
+            let Some(pair) = self.links[at].pair else { continue };
+            if let Ok(other) = self.links.binary_search_by_key(&pair, |link| link.link) {
+                let (main, rdb) = if self.links[at].rdb_channel { (other, at) } else { (at, other) };
+                join(&mut self.links, main, rdb);
             }
         }
         for link in &mut self.links {
@@ -352,6 +353,7 @@ impl Summaries {
 /// What one connection of a two-channel sync tells is true of both.
 fn join(links: &mut [LinkSummary], main: usize, rdb: usize) {
     links[main].pair = Some(links[rdb].link);
+    links[rdb].pair = Some(links[main].link);
     if links[main].rdb.is_none() {
         links[main].rdb = links[rdb].rdb.clone();
     }

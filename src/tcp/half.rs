@@ -7,13 +7,20 @@
 //! came too early. The receiver will have dropped it, so a good copy must follow; if instead the receiver acknowledges
 //! the bytes, the checksum was the capture's (offload on the recording host), and the copy is used.
 //!
-//! Bytes are also held back while the *other* direction has a hole in front of what their segment acknowledges: their
-//! sender had seen those bytes when it sent these, so whoever follows both directions must see them in that order, too.
+//! Bytes are also held back while the *other* direction lacks something that their segment acknowledges: their sender
+//! had seen those bytes when it sent these, so whoever follows both directions must see them in that order, too, even
+//! where the capture has the packets in another one. Where what is missing never comes, they are let go.
+//!
+//! Where the SYN is missing, the first segment seen need not be the first one that was sent: for a moment the bytes
+//! wait for earlier ones as if behind a hole, and then position 0 is where they begin.
 
 use std::collections::VecDeque;
 
 use super::{Connection, Direction, Receiver};
-use crate::bounds::{BELIEVABLE_HOLE, HOLE_NANOS, HOLE_SEGMENTS, HOLE_SEGMENTS_AND_TIME, MAX_OUT_OF_ORDER};
+use crate::bounds::{
+    BELIEVABLE_HOLE, HOLD_SEGMENTS, HOLD_SEGMENTS_AND_TIME, HOLE_NANOS, HOLE_SEGMENTS, HOLE_SEGMENTS_AND_TIME,
+    MAX_OUT_OF_ORDER, START_NANOS, START_SEGMENTS, START_WINDOW,
+};
 use crate::packet::{Checksum, Segment};
 use crate::units::{FrameNumber, Position, Stamp};
 
@@ -72,10 +79,15 @@ struct Waiting {
     since: Stamp,
 }
 
+/// Right checksums in a direction after which its segments without fresh bytes are not looked at any more.
+const ENOUGH_CHECKSUMS: u32 = 4;
+
 #[derive(Debug, Default)]
 pub(super) struct Half {
     /// The sequence number of the byte at position 0, once known.
     first: Option<u32>,
+    /// The first segment was no SYN, and nothing has been handed up yet: position 0 lies [`START_WINDOW`] before it.
+    unanchored: bool,
     delivered: u64,
     /// What the other side has acknowledged.
     acknowledged: Option<u64>,
@@ -105,7 +117,9 @@ impl Half {
 
     /// Whether a SYN with this sequence number can be the one that this direction began with.
     pub(super) fn fits_syn(&self, sequence: u32) -> bool {
-        self.first.is_none_or(|first| first == sequence.wrapping_add(1))
+        let Some(first) = self.first else { return true };
+        let distance = sequence.wrapping_add(1).wrapping_sub(first);
+        distance == 0 || (self.unanchored && distance <= START_WINDOW)
     }
 
     /// The position of a sequence number: the one nearest to what comes next, so that wrapping does not matter.
@@ -125,19 +139,20 @@ impl Half {
         to: &mut Delivery<'_, R>,
     ) {
         let sequence = segment.sequence.wrapping_add(u32::from(segment.flags.syn));
-        if self.first.is_none() {
-            self.first = Some(sequence);
+        if self.first.is_none() || (segment.flags.syn && self.unanchored) {
+            self.begin(sequence, segment.flags.syn);
         }
         let start = self.position(sequence);
         let end = start + i64::from(segment.wire_length);
         if segment.flags.fin && self.end.is_none() && end >= 0 {
             self.end = Some(end as u64);
         }
-        if end <= self.delivered as i64 {
+        let fresh = end > self.delivered as i64;
+        let suspicious = (fresh || self.good_checksums < ENOUGH_CHECKSUMS) && self.is_suspicious(segment);
+        if !fresh || self.is_probe(segment, end) {
             return;
         }
-        let suspicious = self.is_suspicious(segment);
-        let after = other.hole_before(segment);
+        let after = other.missing_before(segment);
         let in_order = start <= self.delivered as i64;
         if in_order && !suspicious && after == 0 && self.waiting.is_none() {
             self.deliver_segment(direction, segment, (self.delivered as i64 - start) as usize, to);
@@ -166,14 +181,48 @@ impl Half {
         }
     }
 
+    /// The first segment of the direction tells where its bytes are counted from; a SYN that comes later than the
+    /// first bytes tells it better.
+    fn begin(&mut self, sequence: u32, syn: bool) {
+        if let (Some(first), Some(waiting), true) = (self.first, &mut self.waiting, syn) {
+            // What waits keeps its distance to position 0.
+            let shift = sequence.wrapping_sub(first);
+            if shift > START_WINDOW {
+                return;
+            }
+            for chunk in &mut waiting.chunks {
+                chunk.start = chunk.start.saturating_sub(u64::from(shift));
+            }
+        }
+        self.unanchored = !syn;
+        self.first = Some(if syn { sequence } else { sequence.wrapping_sub(START_WINDOW) });
+        self.acknowledged = None;
+    }
+
+    /// Whether a segment is a keep-alive probe at the beginning of what is seen of a connection: one byte that the
+    /// other side has long had. Later ones are known by their position.
+    fn is_probe(&self, segment: &Segment<'_>, end: i64) -> bool {
+        self.unanchored
+            && segment.wire_length <= 1
+            && self
+                .acknowledged
+                .is_some_and(|acknowledged| i64::try_from(acknowledged).is_ok_and(|position| position >= end))
+    }
+
     /// The position up to which this direction must be known before what a segment of the other one brings; 0 where
     /// there is nothing to wait for.
     #[inline]
-    fn hole_before(&self, segment: &Segment<'_>) -> u64 {
-        if self.waiting.is_none() || !segment.flags.ack {
+    fn missing_before(&self, segment: &Segment<'_>) -> u64 {
+        if self.first.is_none() || !segment.flags.ack {
             return 0;
         }
-        u64::try_from(self.position(segment.acknowledgement)).ok().filter(|&after| after > self.delivered).unwrap_or(0)
+        let position = self.position(segment.acknowledgement);
+        if position <= self.delivered as i64 || (self.unanchored && self.waiting.is_none()) {
+            return 0;
+        }
+        // A FIN takes a sequence number of its own.
+        let position = position as u64;
+        self.end.map_or(position, |end| position.min(end))
     }
 
     fn is_suspicious(&mut self, segment: &Segment<'_>) -> bool {
@@ -259,23 +308,45 @@ impl Half {
 
     /// Whether the hole in front of the waiting bytes will not be filled any more. So it is when too much waits behind
     /// it; or when the receiver has acknowledged the missing bytes and the capture has had the time to bring them: a
-    /// number of segments more than any capture's reordering, or fewer and some seconds.
+    /// number of segments more than any capture's reordering, or fewer and some seconds. The same goes, with numbers of
+    /// their own, for what is held back for the other direction, and for the beginning of a direction without a SYN.
     pub(super) fn hole_is_lost(&self, now: Stamp) -> bool {
         let Some(waiting) = &self.waiting else { return false };
         let Some(chunk) = waiting.chunks.front() else { return false };
         if waiting.bytes > MAX_OUT_OF_ORDER {
             return true;
         }
-        let received = self.acknowledged.is_some_and(|acknowledged| acknowledged >= chunk.start);
         let long = now.since(waiting.since).is_some_and(|span| span.nanos >= HOLE_NANOS);
+        if self.unanchored {
+            return waiting.segments >= START_SEGMENTS
+                || now.since(waiting.since).is_some_and(|span| span.nanos >= START_NANOS);
+        }
+        if chunk.start <= self.delivered && !chunk.suspicious {
+            // Held back for the other direction.
+            return waiting.segments >= HOLD_SEGMENTS || (waiting.segments >= HOLD_SEGMENTS_AND_TIME && long);
+        }
+        let received = self.acknowledged.is_some_and(|acknowledged| acknowledged >= chunk.start);
         received && (waiting.segments >= HOLE_SEGMENTS || (waiting.segments >= HOLE_SEGMENTS_AND_TIME && long))
     }
 
     /// Declares the hole in front of the first waiting chunk a gap, so that the chunk is ready; or drops the chunk
     /// where it cannot be what its sender sent.
-    pub(super) fn skip_hole<R: Receiver>(&mut self, direction: Direction, to: &mut Delivery<'_, R>) {
+    pub(super) fn skip_hole<R: Receiver>(&mut self, other: &mut Self, direction: Direction, to: &mut Delivery<'_, R>) {
         let Some(waiting) = &mut self.waiting else { return };
         let Some(chunk) = waiting.chunks.front_mut() else { return };
+        if self.unanchored {
+            self.unanchored = false;
+            self.delivered = chunk.start;
+            return;
+        }
+        if chunk.start <= self.delivered && !chunk.suspicious {
+            // Held back for the other direction, which lacks bytes that the chunk's sender has received.
+            let after = chunk.after;
+            if !other.lose_until(after, direction.other(), to) {
+                chunk.after = 0;
+            }
+            return;
+        }
         let hole = chunk.start.saturating_sub(self.delivered);
         let acknowledged = |position| self.acknowledged.is_none_or(|acknowledged| acknowledged >= position);
         // A damaged sequence number: nobody has sent what would have to stand before it. Or a damaged copy that the
@@ -292,6 +363,22 @@ impl Half {
         let stamp = chunk.stamp;
         to.gap(direction, self.delivered, hole, stamp);
         self.delivered += hole;
+    }
+}
+
+impl Half {
+    /// The other direction's sender has received everything before `position`, and the capture will not bring it any
+    /// more: declares what is missing a gap, up to the first bytes that wait. Gives false where there is nothing to
+    /// declare: the acknowledgement was damaged, or only covers a FIN that the capture lacks.
+    fn lose_until<R: Receiver>(&mut self, position: u64, direction: Direction, to: &mut Delivery<'_, R>) -> bool {
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.chunks.front()).map(|chunk| chunk.start);
+        let hole = waiting.map_or(position, |start| start.min(position)).saturating_sub(self.delivered);
+        if self.unanchored || hole <= 1 || hole > BELIEVABLE_HOLE {
+            return false;
+        }
+        to.gap(direction, self.delivered, hole, to.stamp);
+        self.delivered += hole;
+        true
     }
 }
 

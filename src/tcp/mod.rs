@@ -3,7 +3,7 @@
 //! The tracker sits between two ends that it cannot ask. It believes what they must have done: the first copy of a
 //! byte is the one that the receiver kept, and a hole that the receiver has acknowledged is a loss of the capture, not
 //! of the connection. Such a hole is declared a gap once the capture has had its chance to bring the bytes late; the
-//! exact rules stand at [`Half::hole_is_lost`]. Segments with a wrong checksum wait for a better copy where the
+//! exact rules stand at `Half::hole_is_lost`. Segments with a wrong checksum wait for a better copy where the
 //! direction's other checksums are right (see [`half`]).
 
 mod connection;
@@ -303,8 +303,16 @@ impl Flow {
             self.hand_up_ready(stamp, receiver);
             let lost = Direction::BOTH.into_iter().find(|direction| self.halves[direction.index()].hole_is_lost(stamp));
             let Some(direction) = lost else { return };
-            let mut to = Delivery { connection: &self.connection, stamp, receiver };
-            self.halves[direction.index()].skip_hole(direction, &mut to);
+            self.skip_hole(direction, stamp, receiver);
+        }
+    }
+
+    fn skip_hole<R: Receiver>(&mut self, direction: Direction, stamp: Stamp, receiver: &mut R) {
+        let mut to = Delivery { connection: &self.connection, stamp, receiver };
+        let [forward, backward] = &mut self.halves;
+        match direction {
+            Direction::FromInitiator => forward.skip_hole(backward, direction, &mut to),
+            Direction::FromResponder => backward.skip_hole(forward, direction, &mut to),
         }
     }
 
@@ -320,8 +328,7 @@ impl Flow {
         loop {
             self.hand_up_ready(stamp, receiver);
             let Some(direction) = self.earliest(|own, _| own.front()) else { return };
-            let mut to = Delivery { connection: &self.connection, stamp, receiver };
-            self.halves[direction.index()].skip_hole(direction, &mut to);
+            self.skip_hole(direction, stamp, receiver);
         }
     }
 
