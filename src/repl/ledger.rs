@@ -29,6 +29,8 @@ pub(super) struct Ledger {
     inference: Option<Box<Inference>>,
     applied: Option<Offset>,
     getack: Option<(u64, Stamp)>,
+    /// Bytes were lost or unreadable since the last ACK: a GETACK may have been among them.
+    doubtful: bool,
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +127,7 @@ impl Ledger {
 
     /// All bytes seen are accounted for: a gap or an unreadable stretch has ended here.
     pub(super) fn catch_up(&mut self, unread: u64) {
+        self.doubtful = true;
         self.decoded = self.seen.saturating_sub(unread);
     }
 
@@ -195,7 +198,7 @@ impl Ledger {
         let quiet = self.last_arrival.and_then(|last| now.since(last)).is_some_and(|span| span.nanos >= QUIET_NANOS);
         let end = inference.boundaries.back().copied().unwrap_or(0);
         // The ACK that answers a GETACK does not cover the question itself (Redis 4.0 and later).
-        let answers = self.getack.take().is_some();
+        let answers = self.getack.take().is_some() | std::mem::take(&mut self.doubtful);
         let base = if quiet && !answers && self.seen == self.decoded && offset.0 >= end {
             Some(offset.0 - end)
         } else {

@@ -136,6 +136,14 @@ impl<S: Sink> Observer<S> {
         self.tell(Note::CaptureLoss, &text, self.last);
     }
 
+    /// Frames were recorded with a snaplen too short for them.
+    pub(super) fn frames_cut(&mut self, frames: u64, bytes: u64) {
+        let text = format!(
+            "{frames} frames were cut short when they were recorded, and {bytes} bytes of TCP payload are missing: capture with a larger snaplen (-s 0)"
+        );
+        self.tell(Note::CaptureLoss, &text, self.last);
+    }
+
     /// Everything has been seen; the connections must have been finished before.
     pub fn finish(&mut self) {
         for text in self.shared.storms() {

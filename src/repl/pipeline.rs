@@ -16,9 +16,11 @@ pub struct FrameCounts {
     pub tcp: u64,
     /// Those whose headers made no sense or were cut off.
     pub malformed: u64,
-    /// Those of a link type that is not decoded, and the first such type.
+    /// Those of a link type that is not decoded.
     pub unknown_link: u64,
-    /// The first such type.
+    /// Those of which a snaplen cut some of the TCP payload away, and how many bytes of it.
+    pub cut: (u64, u64),
+    /// The first link type that is not decoded.
     pub unknown_link_type: Option<LinkType>,
 }
 
@@ -56,6 +58,11 @@ impl<S: Sink> Pipeline<S> {
         match self.decoder.decode(frame) {
             Decoded::Segment(segment) => {
                 self.counts.tcp += 1;
+                let cut = u64::from(segment.wire_length) - segment.payload.len() as u64;
+                if cut > 0 {
+                    self.counts.cut.0 += 1;
+                    self.counts.cut.1 += cut;
+                }
                 self.tracker.push(&segment, frame.stamp, &mut self.observer);
             }
             Decoded::Other => {}
@@ -75,6 +82,10 @@ impl<S: Sink> Pipeline<S> {
     /// There are no more frames.
     pub fn finish(&mut self) {
         self.tracker.finish(&mut self.observer);
+        let (frames, bytes) = self.counts.cut;
+        if frames > 0 {
+            self.observer.frames_cut(frames, bytes);
+        }
         self.observer.finish();
     }
 
