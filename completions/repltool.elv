@@ -1,0 +1,108 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[repltool] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'repltool'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'repltool'= {
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand sniff 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+            cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+            cand completions 'Print shell completions'
+            cand man 'Print the man page, of repltool or of one command'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'repltool;sniff'= {
+            cand -i 'Capture live on this interface; `any` is all of them'
+            cand --interface 'Capture live on this interface; `any` is all of them'
+            cand -r 'Read a capture file instead; `-` is standard input'
+            cand --read 'Read a capture file instead; `-` is standard input'
+            cand -w 'Also write the packets seen to a file: pcap, or pcapng where its name ends so; `-` is standard output, and then nothing else is printed'
+            cand --write 'Also write the packets seen to a file: pcap, or pcapng where its name ends so; `-` is standard output, and then nothing else is printed'
+            cand -c 'Stop after this many packets'
+            cand --count 'Stop after this many packets'
+            cand -s 'Capture at most this many bytes of each packet (live only; 0 is all)'
+            cand --snaplen 'Capture at most this many bytes of each packet (live only; 0 is all)'
+            cand -B 'The kernel''s capture buffer: KiB as in tcpdump, or with a unit (64mb). Live only; 32 MiB unless given'
+            cand --buffer-size 'The kernel''s capture buffer: KiB as in tcpdump, or with a unit (64mb). Live only; 32 MiB unless given'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --max-bytes 'Show at most this many bytes of each argument, with a unit if need be (64kb); 0 is all. Text shows 256 unless told otherwise, JSON 1mb'
+            cand -T 'Accepted for tcpdump''s sake: everything is taken for RESP where it is'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand -D 'List the interfaces to capture on'
+            cand --list-interfaces 'List the interfaces to capture on'
+            cand --json 'Short for `--format json`'
+            cand --clients 'Show ordinary clients'' commands and replies too'
+            cand --show-secrets 'Show passwords instead of ********'
+            cand -v 'Show what is folded otherwise: heartbeats, equal ACKs, repeated connections'
+            cand --verbose 'Show what is folded otherwise: heartbeats, equal ACKs, repeated connections'
+            cand -l 'Write each line as soon as it is whole. Live captures do so anyway'
+            cand --line-buffered 'Write each line as soon as it is whole. Live captures do so anyway'
+            cand -n 'Accepted for tcpdump''s sake: addresses and ports are never resolved to names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;report'= {
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;completions'= {
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;man'= {
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;help'= {
+            cand sniff 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+            cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+            cand completions 'Print shell completions'
+            cand man 'Print the man page, of repltool or of one command'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'repltool;help;sniff'= {
+        }
+        &'repltool;help;report'= {
+        }
+        &'repltool;help;completions'= {
+        }
+        &'repltool;help;man'= {
+        }
+        &'repltool;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

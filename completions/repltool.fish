@@ -1,0 +1,81 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_repltool_global_optspecs
+    string join \n color= h/help V/version
+end
+
+function __fish_repltool_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_repltool_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_repltool_using_subcommand
+    set -l cmd (__fish_repltool_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c repltool -n "__fish_repltool_needs_command" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_needs_command" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "completions" -d 'Print shell completions'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "man" -d 'Print the man page, of repltool or of one command'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s i -l interface -d 'Capture live on this interface; `any` is all of them' -r
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s r -l read -d 'Read a capture file instead; `-` is standard input' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s w -l write -d 'Also write the packets seen to a file: pcap, or pcapng where its name ends so; `-` is standard output, and then nothing else is printed' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s c -l count -d 'Stop after this many packets' -r
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s s -l snaplen -d 'Capture at most this many bytes of each packet (live only; 0 is all)' -r
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s B -l buffer-size -d 'The kernel\'s capture buffer: KiB as in tcpdump, or with a unit (64mb). Live only; 32 MiB unless given' -r
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -l max-bytes -d 'Show at most this many bytes of each argument, with a unit if need be (64kb); 0 is all. Text shows 256 unless told otherwise, JSON 1mb' -r
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s T -d 'Accepted for tcpdump\'s sake: everything is taken for RESP where it is' -r
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s D -l list-interfaces -d 'List the interfaces to capture on'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -l clients -d 'Show ordinary clients\' commands and replies too'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -l show-secrets -d 'Show passwords instead of ********'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s v -l verbose -d 'Show what is folded otherwise: heartbeats, equal ACKs, repeated connections'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s l -l line-buffered -d 'Write each line as soon as it is whole. Live captures do so anyway'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s n -d 'Accepted for tcpdump\'s sake: addresses and ports are never resolved to names'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand sniff" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand report" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand report" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand report" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand report" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand man" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand man" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "completions" -d 'Print shell completions'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
