@@ -3,4 +3,6 @@
 pub mod json;
 pub mod output;
 pub mod secrets;
+pub mod terminal;
+pub mod text;
 pub mod time;
