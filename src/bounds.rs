@@ -173,3 +173,14 @@ pub const MAX_LINKS_LISTED: usize = 10_000;
 
 /// Notes, phases or capabilities that a report lists of one link, and notes of the whole capture.
 pub const MAX_NOTES_LISTED: usize = 64;
+/// Bytes of lines of one link that the text view holds back while the link may be one of a reconnect storm.
+pub const MAX_HELD_LINES: usize = 16 << 10;
+
+/// Steps of a link that are compared with those of earlier ones for the same purpose, 8 bytes each.
+pub const MAX_STEPS: usize = 64;
+
+/// Ways to fail that are remembered of one replica's host at one master…
+pub const MAX_STORIES: usize = 8;
+
+/// …and the hosts of which they are.
+pub const MAX_STORY_HOSTS: usize = 256;

@@ -1,4 +1,31 @@
-//! repltool: the Redis/Valkey replication protocol, visible and repeatable.
+//! repltool: the Redis and Valkey replication protocol, visible and repeatable.
+//!
+//! Data goes one way, and each floor knows only the floors below it:
+//!
+//! ```text
+//!  capture file, stdin ─┐
+//!  live interface ──────┴─ Frame ─ packet ─ Segment ─ tcp ─ bytes | gap | end, per direction
+//!                                                            │
+//!                  repl::observer  (resp and rdb decoders inside, the offset ledger)
+//!                                                            │ Event
+//!                          ┌─────────────────┬───────────────┴────┐
+//!                     view::text        view::json       repl::summary ─ view::report
+//! ```
+//!
+//! From the ground up: [`units`] and [`bounds`]; [`capture`]; [`packet`]; [`tcp`], and beside it [`resp`] and [`rdb`],
+//! which know nothing of TCP; [`repl`]; [`view`]; [`cli`]. Everything up to [`repl`] is without sockets, clocks and
+//! files, [`capture`] excepted, which is where those are. ARCHITECTURE.md says why.
+
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::dbg_macro,
+    clippy::todo,
+    clippy::unimplemented
+)]
 
 pub mod bounds;
 pub mod capture;

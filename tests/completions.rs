@@ -31,7 +31,10 @@ fn completions_are_the_binarys() {
             fs::write(&path, &made).unwrap();
         }
         let kept = fs::read_to_string(&path).unwrap_or_default();
-        assert!(kept == made, "completions/{name} is not what `repltool completions {shell}` prints: UPDATE_COMPLETIONS=1");
+        assert!(
+            kept == made,
+            "completions/{name} is not what `repltool completions {shell}` prints: UPDATE_COMPLETIONS=1"
+        );
     }
 }
 

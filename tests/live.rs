@@ -175,10 +175,9 @@ fn a_sync_is_shown_as_it_happens_and_kept() {
 
 #[test]
 fn what_cannot_be_captured_is_said_in_a_sentence() {
-    for (arguments, expected) in [
-        (&["-i", "no-such-interface"][..], "-D lists"),
-        (&["-i", "lo", "this", "is", "no", "filter"][..], "filter"),
-    ] {
+    for (arguments, expected) in
+        [(&["-i", "no-such-interface"][..], "-D lists"), (&["-i", "lo", "this", "is", "no", "filter"][..], "filter")]
+    {
         let output = Command::new(env!("CARGO_BIN_EXE_repltool")).arg("sniff").args(arguments).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{text}");

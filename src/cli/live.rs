@@ -41,6 +41,7 @@ mod present {
     use crate::repl::Pipeline;
     use crate::repl::observer::Settings;
     use crate::units::Timestamp;
+    use crate::view::amount::count;
 
     /// How long to wait for packets before time is told to pass without any.
     const IDLE: Duration = Duration::from_millis(100);
@@ -121,10 +122,10 @@ mod present {
                 }
                 Event::Idle => {
                     if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
-                        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-                        pipeline.tick(Timestamp { nanos, digits: 9 });
+                        let now = Timestamp { nanos: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), digits: 9 };
+                        pipeline.tick(now);
+                        pipeline.observer.sink.tick(now);
                     }
-                    pipeline.observer.sink.tick();
                     if let Some(writer) = &mut writer {
                         writer.flush()?;
                     }
@@ -133,7 +134,7 @@ mod present {
                 Event::End(None) => return Ok(()),
             }
             // A batch is what has come within some milliseconds: its lines go out together, and at once.
-            pipeline.observer.sink.flush();
+            pipeline.observer.sink.pass_on();
             if let Some(error) = pipeline.observer.sink.error() {
                 source.stop();
                 return Err(io::Error::new(error.kind(), format!("standard output: {error}")).into());
@@ -150,12 +151,12 @@ mod present {
         let totals = pipeline.observer.totals();
         let counts = pipeline.counts();
         say(&format!(
-            "{} links ({} bytes of replication), {} packets seen, {} dropped by the kernel, {} ordinary clients",
-            totals.links,
-            totals.link_bytes,
-            counts.frames,
+            "{} with {} of replication; {} seen, {} dropped by the kernel; {}",
+            count(totals.links, "link"),
+            count(totals.link_bytes, "byte"),
+            count(counts.frames, "packet"),
             statistics.dropped_by_kernel + statistics.dropped_by_interface,
-            totals.clients.connections,
+            count(totals.clients.connections, "ordinary client"),
         ));
     }
 }

@@ -5,21 +5,28 @@ use std::path::Path;
 
 use super::args::{ColorChoice, Format, SniffArgs};
 use super::input::{self, Plan};
-use super::{Exit, live, say};
+use super::{Exit, live, say, style};
 use crate::repl::Sink;
 use crate::repl::observer::{Settings, Totals};
+use crate::units::Timestamp;
 use crate::view::json::{self, JsonLines};
 use crate::view::output::Output;
+use crate::view::text::{self, Text};
 
 /// How many bytes of an argument JSON shows unless told otherwise.
 const JSON_BYTES: usize = 1 << 20;
 
+/// The same for text.
+const TEXT_BYTES: usize = 256;
+
 /// A view that lines go through.
 pub(super) trait View: Sink {
-    /// Gives on what is buffered, what was held back included.
+    /// Gives on what is buffered, what was held back included: there will be no more.
     fn flush(&mut self);
-    /// Nothing has come for a while.
-    fn tick(&mut self);
+    /// Gives on the lines that are whole.
+    fn pass_on(&mut self);
+    /// It is `now`, and nothing has come for a while.
+    fn tick(&mut self, now: Timestamp);
     /// The first error of the output.
     fn error(&self) -> Option<&io::Error>;
 }
@@ -29,7 +36,29 @@ impl View for JsonLines {
         Self::flush(self);
     }
 
-    fn tick(&mut self) {}
+    fn tick(&mut self, _: Timestamp) {}
+
+    fn pass_on(&mut self) {
+        Self::flush(self);
+    }
+
+    fn error(&self) -> Option<&io::Error> {
+        self.output().error()
+    }
+}
+
+impl View for Text {
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.tick_at(now);
+    }
+
+    fn pass_on(&mut self) {
+        self.output_mut().flush();
+    }
 
     fn error(&self) -> Option<&io::Error> {
         self.output().error()
@@ -44,16 +73,27 @@ pub(super) fn run(args: &SniffArgs, color: ColorChoice) -> anyhow::Result<Exit> 
         0 => usize::MAX,
         bytes => bytes,
     };
-    let _ = color;
     // Packets on stdout leave no room for lines there.
     let stdout: Box<dyn io::Write + Send> =
         if args.write.as_deref() == Some(Path::new("-")) { Box::new(io::sink()) } else { Box::new(io::stdout()) };
     let output = Output::new(stdout, args.line_buffered);
     match args.format.chosen() {
-        Format::Json | Format::Text => {
+        Format::Json => {
             let options = json::Options { max_bytes: max_bytes(JSON_BYTES), show_secrets: args.show_secrets };
             let settings = Settings { keep: options.max_bytes, clients: args.clients };
             watch(args, settings, JsonLines::new(options, output))
+        }
+        Format::Text => {
+            let options = text::Options {
+                color: style::color(color),
+                width: style::width(),
+                verbosity: args.verbose,
+                max_bytes: max_bytes(TEXT_BYTES),
+                show_secrets: args.show_secrets,
+                clients: args.clients,
+            };
+            let settings = Settings { keep: options.max_bytes, clients: args.clients };
+            watch(args, settings, Text::new(options, output))
         }
     }
 }

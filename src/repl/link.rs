@@ -121,7 +121,8 @@ pub(super) struct Link {
     noted: Vec<Note>,
     acknowledged: bool,
     last_error: Option<String>,
-    rdb_complete: bool,
+    /// When the last bytes came.
+    last: Stamp,
 }
 
 impl Link {
@@ -170,7 +171,7 @@ impl Link {
             noted: Vec::new(),
             acknowledged: false,
             last_error: None,
-            rdb_complete: false,
+            last: connection.opened,
         };
         if midstream {
             link.head.phase = Phase::Stream;
@@ -211,6 +212,7 @@ impl Link {
         bytes: &[u8],
         cx: &mut Context<'_, S>,
     ) {
+        self.last = cx.stamp;
         if direction == self.replica {
             self.read_replica(bytes, cx);
         } else {
@@ -222,7 +224,8 @@ impl Link {
     pub(super) fn gap<S: Sink>(&mut self, direction: Direction, bytes: u64, cx: &mut Context<'_, S>) {
         let from = if direction == self.replica { Side::Replica } else { Side::Master };
         self.emit(Some(from), Kind::Gap { bytes }, cx);
-        let offset = if from == Side::Master { self.ledger.offset() } else { None };
+        // Only bytes of the stream have offsets.
+        let offset = if from == Side::Master && self.stream_begun.is_some() { self.ledger.offset() } else { None };
         match from {
             Side::Replica => {
                 self.up.reset();
@@ -389,7 +392,7 @@ impl Link {
             self.begin_stream(None, cx.stamp);
             self.down = Down::Lost;
         }
-        if !matches!(self.down, Down::Replies) {
+        if !matches!(self.down, Down::Replies | Down::Payload(_)) {
             self.head.phase = Phase::Stream;
             self.head.state = State::Connected;
             if matches!(self.channel, Channel::Main { .. }) || self.sync != Sync::None {
@@ -566,7 +569,6 @@ impl Link {
         let complete = payload.complete();
         let end = RdbEnd { bytes: payload.bytes(), summary, complete, duration: cx.stamp.since(payload.begun) };
         self.emit(Some(Side::Master), Kind::RdbEnd(end), cx);
-        self.rdb_complete = complete;
         let aux = |key: &str| {
             summary.aux.iter().find(|(name, _)| name == key.as_bytes()).and_then(|(_, value)| words::decimal(value))
         };
@@ -904,6 +906,9 @@ impl Link {
 
     /// The connection is over, or the capture.
     pub(super) fn finish<S: Sink>(&mut self, connection: &Connection, ending: Option<Ending>, cx: &mut Context<'_, S>) {
+        // What was on its way when the end was seen may have come later.
+        let ended = ending.map_or(cx.stamp, |ending| ending.stamp);
+        cx.stamp = if ended.frame < self.last.frame { self.last } else { ended };
         let by = ending.map(|ending| if ending.by == self.replica { Side::Replica } else { Side::Master });
         if let Down::Payload(payload) = &self.down {
             let text = truncation(payload, by);
@@ -924,10 +929,7 @@ impl Link {
         {
             cx.shared.remember_database(replid, offset, database);
         }
-        self.head.phase = Phase::Close;
         let how = ending.map(|ending| ending.how);
-        cx.stamp = ending.map_or(cx.stamp, |ending| ending.stamp);
-        self.emit(by, Kind::Close { by, how }, cx);
         let outcome = Outcome {
             ends: self.ends(),
             port: self.listening_port,
@@ -941,9 +943,10 @@ impl Link {
             error: self.last_error.take(),
         };
         if let Some(text) = cx.shared.ended(outcome) {
-            self.noted.clear();
             self.note(Note::ReconnectStorm, &text, cx);
         }
+        self.head.phase = Phase::Close;
+        self.emit(by, Kind::Close { by, how }, cx);
     }
 
     fn truncate<S: Sink>(&mut self, text: &str, cx: &mut Context<'_, S>) {
