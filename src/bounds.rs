@@ -56,6 +56,12 @@ pub const LINGER_FRAMES: u64 = 256;
 /// …or so long, whichever is first.
 pub const LINGER_NANOS: u64 = 200_000_000;
 
+/// How long a connection that the responder has closed waits for the initiator to do so, too: so many frames…
+pub const HALF_CLOSED_FRAMES: u64 = 100_000;
+
+/// …or so long. A replica or client says nothing more to a server that has closed the connection.
+pub const HALF_CLOSED_NANOS: u64 = 2_000_000_000;
+
 /// The longest argument of a command that is believed, in bytes. Servers take 512 MiB unless `proto-max-bulk-len` says
 /// more; a length beyond this is garbage in which the decoder must not lose itself.
 pub const MAX_BULK: i64 = 4 << 30;

@@ -341,8 +341,8 @@ impl Half {
         }
         if chunk.start <= self.delivered && !chunk.suspicious {
             // Held back for the other direction, which lacks bytes that the chunk's sender has received.
-            let after = chunk.after;
-            if !other.lose_until(after, direction.other(), to) {
+            let (after, stamp) = (chunk.after, chunk.stamp);
+            if !other.lose_until(after, direction.other(), stamp, to) {
                 chunk.after = 0;
             }
             return;
@@ -370,13 +370,19 @@ impl Half {
     /// The other direction's sender has received everything before `position`, and the capture will not bring it any
     /// more: declares what is missing a gap, up to the first bytes that wait. Gives false where there is nothing to
     /// declare: the acknowledgement was damaged, or only covers a FIN that the capture lacks.
-    fn lose_until<R: Receiver>(&mut self, position: u64, direction: Direction, to: &mut Delivery<'_, R>) -> bool {
+    fn lose_until<R: Receiver>(
+        &mut self,
+        position: u64,
+        direction: Direction,
+        stamp: Stamp,
+        to: &mut Delivery<'_, R>,
+    ) -> bool {
         let waiting = self.waiting.as_ref().and_then(|waiting| waiting.chunks.front()).map(|chunk| chunk.start);
         let hole = waiting.map_or(position, |start| start.min(position)).saturating_sub(self.delivered);
         if self.unanchored || hole <= 1 || hole > BELIEVABLE_HOLE {
             return false;
         }
-        to.gap(direction, self.delivered, hole, to.stamp);
+        to.gap(direction, self.delivered, hole, stamp);
         self.delivered += hole;
         true
     }

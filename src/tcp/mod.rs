@@ -11,7 +11,9 @@ mod half;
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::bounds::{LINGER_FRAMES, LINGER_NANOS, MAX_CONNECTIONS, MAX_OUT_OF_ORDER_TOTAL};
+use crate::bounds::{
+    HALF_CLOSED_FRAMES, HALF_CLOSED_NANOS, LINGER_FRAMES, LINGER_NANOS, MAX_CONNECTIONS, MAX_OUT_OF_ORDER_TOTAL,
+};
 use crate::packet::{Endpoint, Segment};
 use crate::units::{FrameNumber, LinkNumber, Position, Stamp, Timestamp};
 
@@ -39,6 +41,7 @@ struct Flow {
     /// Told to the receiver as finished; kept so that late packets are not taken for a new connection.
     finished: bool,
     lingering: bool,
+    half_closed: bool,
 }
 
 /// The endpoints of a connection in an order that does not depend on who sent.
@@ -68,6 +71,9 @@ pub struct Tracker {
     /// The connection of the previous segment: the next one is most often of the same.
     recent: usize,
     lingering: VecDeque<Linger>,
+    /// The same for connections that the responder has closed, the initiator not yet: these are waited for longer. (One
+    /// that the initiator alone has closed is never given up: a master that was stopped goes on sending into it.)
+    half_closed: VecDeque<Linger>,
     /// Finished connections in the order of their ends: the first to make room.
     finished: VecDeque<(usize, LinkNumber)>,
     opened: u32,
@@ -91,7 +97,7 @@ impl Tracker {
     /// Takes one segment.
     #[inline]
     pub fn push<R: Receiver>(&mut self, segment: &Segment<'_>, stamp: Stamp, receiver: &mut R) {
-        if !self.lingering.is_empty() {
+        if !self.lingering.is_empty() || !self.half_closed.is_empty() {
             self.expire(stamp, receiver);
         }
         let Some(slot) = self.slot_for(segment, stamp, receiver) else { return };
@@ -113,17 +119,15 @@ impl Tracker {
         } else if flow.is_over() && !flow.lingering {
             flow.lingering = true;
             self.lingering.push_back(Linger { slot, number: flow.connection.number, since: stamp });
+        } else if flow.ending.is_some_and(|ending| ending.by == Direction::FromResponder) && !flow.half_closed {
+            flow.half_closed = true;
+            self.half_closed.push_back(Linger { slot, number: flow.connection.number, since: stamp });
         }
     }
 
     /// Lets time pass without a packet, so that connections that have shown their end are told as finished.
     pub fn tick<R: Receiver>(&mut self, now: Timestamp, receiver: &mut R) {
-        while let Some(linger) = self.lingering.front() {
-            match linger.since.time {
-                Some(since) if now.since(since).nanos < LINGER_NANOS => break,
-                _ => self.end_linger(receiver),
-            }
-        }
+        self.expire(Stamp { frame: FrameNumber(0), time: Some(now) }, receiver);
     }
 
     /// The capture is over: delivers what still waits, and finishes every connection, in the order of their numbers.
@@ -136,20 +140,12 @@ impl Tracker {
     }
 
     fn expire<R: Receiver>(&mut self, now: Stamp, receiver: &mut R) {
-        while let Some(linger) = self.lingering.front() {
-            let frames = now.frame.0.saturating_sub(linger.since.frame.0);
-            let long = now.since(linger.since).is_some_and(|span| span.nanos >= LINGER_NANOS);
-            if frames < LINGER_FRAMES && !long {
-                break;
+        while let Some(over) = due(&mut self.lingering, now, LINGER_FRAMES, LINGER_NANOS)
+            .or_else(|| due(&mut self.half_closed, now, HALF_CLOSED_FRAMES, HALF_CLOSED_NANOS))
+        {
+            if self.flows[over.slot].connection.number == over.number {
+                self.finish_flow(over.slot, receiver);
             }
-            self.end_linger(receiver);
-        }
-    }
-
-    fn end_linger<R: Receiver>(&mut self, receiver: &mut R) {
-        let Some(linger) = self.lingering.pop_front() else { return };
-        if self.flows[linger.slot].connection.number == linger.number {
-            self.finish_flow(linger.slot, receiver);
         }
     }
 
@@ -192,6 +188,7 @@ impl Tracker {
             ending: None,
             finished: false,
             lingering: false,
+            half_closed: false,
         };
         if slot == self.flows.len() {
             self.flows.push(flow)
@@ -253,6 +250,14 @@ impl Tracker {
             self.finished.retain(|&(slot, number)| flows[slot].connection.number == number);
         }
     }
+}
+
+/// The first of the queue, where it has waited for so many frames or for so long.
+fn due(queue: &mut VecDeque<Linger>, now: Stamp, frames: u64, nanos: u64) -> Option<Linger> {
+    let since = queue.front()?.since;
+    let passed = now.frame.0.saturating_sub(since.frame.0) >= frames;
+    let long = now.since(since).is_some_and(|span| span.nanos >= nanos);
+    if passed || long { queue.pop_front() } else { None }
 }
 
 impl Flow {
