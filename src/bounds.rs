@@ -175,7 +175,7 @@ pub const MAX_COMMAND_NAMES: usize = 1024;
 pub const MAX_REFUSED_LISTED: usize = 1000;
 
 /// Links that a report lists one by one.
-pub const MAX_LINKS_LISTED: usize = 10_000;
+pub const MAX_LINKS_LISTED: usize = 5_000;
 
 /// Notes, phases or capabilities that a report lists of one link, and notes of the whole capture.
 pub const MAX_NOTES_LISTED: usize = 64;

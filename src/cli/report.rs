@@ -1,13 +1,13 @@
 //! `repltool report`: the summary of a capture.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use super::Exit;
 use super::args::{Format, ReportArgs};
 use super::input::{self, Passed, Plan};
 use crate::repl::observer::Settings;
 use crate::repl::summary::Summaries;
-use crate::view::report::{CaptureSummary, FullReport, to_json, to_tables};
+use crate::view::report::{CaptureSummary, FullReport, to_tables, write_json};
 
 /// Reports look at names, options and offsets, never at long values.
 const KEEP: usize = 256;
@@ -16,15 +16,11 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let settings = Settings { keep: KEEP, clients: false };
     let plan = Plan { path: &args.capture, filter: &args.filter, writer: None, count: None, settings };
     let full = summed_up(input::pass(plan, Summaries::new(), |_| false)?);
-    let mut text = match args.format.chosen() {
-        Format::Json => serde_json::to_string(&to_json(&full))?,
-        Format::Text => to_tables(&full),
-    };
-    if !text.ends_with('\n') {
-        text.push('\n');
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    match args.format.chosen() {
+        Format::Json => write_json(&full, &mut stdout)?,
+        Format::Text => stdout.write_all(to_tables(&full).as_bytes())?,
     }
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(Exit::Fine)
 }

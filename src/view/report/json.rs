@@ -1,5 +1,7 @@
 //! The report as one JSON object, its fields those of the contract.
 
+use std::io::{self, Write};
+
 use serde_json::{Map, Value, json};
 
 use super::{CaptureSummary, FullReport};
@@ -7,7 +9,7 @@ use crate::capture::LinkType;
 use crate::repl::event::{Asked, Side};
 use crate::repl::observer::{Tally, Totals};
 use crate::repl::summary::{
-    AckSummary, LinkSummary, NoteSummary, PhaseSummary, RdbSummary, StreamSummary, SyncSummary,
+    AckSummary, Folded, LinkSummary, NoteSummary, PhaseSummary, RdbSummary, StreamSummary, SyncSummary,
 };
 use crate::units::{Span, Stamp, Timestamp};
 use crate::view::json::{checksum_word, how_word};
@@ -16,37 +18,39 @@ use crate::view::time::Clock;
 /// The version of the report's form.
 const SCHEMA: u32 = 1;
 
-/// The whole report.
-#[must_use]
-pub fn to_json(full: &FullReport) -> Value {
+/// Writes the whole report as one object on one line. Link by link, so that a report of thousands needs no tree of all.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_json(full: &FullReport, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{{\"schema\":{SCHEMA},\"capture\":{},\"links\":[", capture(&full.capture))?;
+    for (index, summary) in full.report.links.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        write!(out, "{comma}{}", link(summary))?;
+    }
+    let clients = json!({
+        "connections": full.totals.clients.connections,
+        "bytes": full.totals.clients.bytes,
+        "silent": full.totals.silent,
+    });
     let mut notes: Vec<Value> = full.report.notes.iter().map(note).collect();
     if let Some(damage) = &full.capture.damage {
         notes.push(json!({"code": "capture-damaged", "text": damage, "packet": full.capture.packets}));
     }
-    let mut report = json!({
-        "schema": SCHEMA,
-        "capture": capture(&full.capture),
-        "links": full.report.links.iter().map(link).collect::<Vec<_>>(),
-        "clients": {
-            "connections": full.totals.clients.connections,
-            "bytes": full.totals.clients.bytes,
-            "silent": full.totals.silent,
-        },
-        "other": other(&full.totals),
-        "notes": notes,
-    });
+    write!(out, "],\"clients\":{clients},\"other\":{},\"notes\":{}", other(&full.totals), Value::from(notes))?;
     if !full.report.folded.is_empty() {
-        let folded = full.report.folded.iter().map(|folded| {
-            json!({
-                "count": folded.count,
-                "replica": folded.replica.host().to_string(),
-                "master": folded.master.to_string(),
-                "error": folded.error,
-            })
-        });
-        report["folded"] = folded.collect();
+        write!(out, ",\"folded\":{}", full.report.folded.iter().map(folded).collect::<Value>())?;
     }
-    report
+    writeln!(out, "}}")
+}
+
+fn folded(folded: &Folded) -> Value {
+    json!({
+        "count": folded.count,
+        "replica": folded.replica.host().to_string(),
+        "master": folded.master.to_string(),
+        "error": folded.error,
+    })
 }
 
 fn capture(capture: &CaptureSummary) -> Value {

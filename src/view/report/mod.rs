@@ -8,7 +8,7 @@ use crate::repl::observer::Totals;
 use crate::repl::summary::Report;
 use crate::units::Stamp;
 
-pub use json::to_json;
+pub use json::write_json;
 pub use table::to_tables;
 
 /// What the capture itself was like.
