@@ -2,23 +2,26 @@
 
 use std::io::Write;
 
-use super::Exit;
-use super::args::{Format, ReportArgs};
+use super::args::{ColorChoice, Format, ReportArgs};
 use super::input::{self, Passed, Plan};
+use super::{Exit, style};
 use crate::repl::observer::Settings;
 use crate::repl::summary::Summaries;
-use crate::view::report::{CaptureSummary, FullReport, to_json, to_tables};
+use crate::view::report::{CaptureSummary, FullReport, Look, to_json, to_tables};
 
 /// Reports look at names, options and offsets, never at long values.
 const KEEP: usize = 256;
 
-pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ReportArgs, color: ColorChoice) -> anyhow::Result<Exit> {
     let settings = Settings { keep: KEEP, clients: false };
     let plan = Plan { path: &args.capture, filter: &args.filter, writer: None, count: None, settings };
     let full = summed_up(input::pass(plan, Summaries::new(), |_| false)?);
     let mut text = match args.format.chosen() {
         Format::Json => serde_json::to_string(&to_json(&full))?,
-        Format::Text => to_tables(&full),
+        Format::Text => to_tables(
+            &full,
+            Look { width: style::width().unwrap_or(Look::default().width), color: style::color(color) },
+        ),
     };
     if !text.ends_with('\n') {
         text.push('\n');
@@ -43,6 +46,6 @@ fn summed_up(passed: Passed<Summaries>) -> FullReport {
         damage: file.damage().map(ToString::to_string),
         connections: pipeline.connections(),
     };
-    let totals = pipeline.observer.totals();
-    FullReport { capture, report: pipeline.observer.sink.into_report(), totals }
+    let (frames, totals) = (pipeline.counts(), pipeline.observer.totals());
+    FullReport { capture, report: pipeline.observer.sink.into_report(), frames, totals }
 }
