@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         args::Command::Sniff(sniff) => sniff::run(&sniff, args.color),
-        args::Command::Report(report) => report::run(&report),
+        args::Command::Report(report) => report::run(&report, args.color),
         args::Command::Completions { shell } => generate::completions(shell),
         args::Command::Man { command } => generate::man(command.as_deref()),
     };

@@ -7,10 +7,11 @@ use super::args::{ColorChoice, Format, SniffArgs};
 use super::input::{self, Plan};
 use super::{Exit, live, say, style};
 use crate::repl::Sink;
-use crate::repl::observer::{Settings, Totals};
+use crate::repl::observer::Settings;
 use crate::units::Timestamp;
 use crate::view::json::{self, JsonLines};
 use crate::view::output::Output;
+use crate::view::report::nothing_found;
 use crate::view::text::{self, Text};
 
 /// How many bytes of an argument JSON shows unless told otherwise.
@@ -113,37 +114,8 @@ fn watch<V: View>(args: &SniffArgs, settings: Settings, view: V) -> anyhow::Resu
         say(&damage.to_string());
     }
     if observer.totals().links == 0 {
-        say(&nothing_found(passed.file.name(), passed.file.frames(), counts, observer.totals()));
+        let found = nothing_found(passed.file.frames(), counts, observer.totals());
+        say(&format!("{}: {found}", passed.file.name()));
     }
     Ok(Exit::Fine)
-}
-
-/// A sentence for a capture without replication: what there was instead.
-pub(super) fn nothing_found(
-    name: &str,
-    frames: u64,
-    counts: crate::repl::pipeline::FrameCounts,
-    totals: Totals,
-) -> String {
-    let mut seen = Vec::new();
-    let mut count = |number: u64, one: &str, many: &str| match number {
-        0 => {}
-        1 => seen.push(format!("1 {one}")),
-        _ => seen.push(format!("{number} {many}")),
-    };
-    count(totals.clients.connections, "ordinary client", "ordinary clients");
-    count(totals.tls.connections, "connection encrypted with TLS", "connections encrypted with TLS");
-    count(totals.cluster_bus.connections, "connection of a cluster bus", "connections of a cluster bus");
-    count(totals.unknown.connections, "connection of another protocol", "connections of other protocols");
-    count(totals.silent, "connection without a word", "connections without a word");
-    if counts.frames > 0 && counts.unknown_link == counts.frames {
-        let link_type = counts.unknown_link_type.map_or(0, |link_type| link_type.0);
-        return format!(
-            "{name}: no replication found: link-layer type {link_type} is not one that repltool decodes (Ethernet, loopback, raw IP, Linux cooked)"
-        );
-    }
-    if seen.is_empty() {
-        return format!("{name}: no replication found in {frames} packets, and no TCP connection");
-    }
-    format!("{name}: no replication found in {frames} packets, but {}", seen.join(", "))
 }

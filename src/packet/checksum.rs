@@ -38,16 +38,15 @@ fn pseudo_header(source: u128, destination: u128, length: usize) -> u64 {
     sum(&(source & mask).to_be_bytes()) + sum(&(destination & mask).to_be_bytes()) + protocol + length as u64
 }
 
-/// Adds big-endian 16-bit words. Summing 32 bits at a time into 64 gives the same value once folded, and cannot
-/// overflow below 16 GiB.
+/// Adds big-endian 16-bit words. The ones' complement sum does not care for the byte order (RFC 1071, section 2 B): so
+/// little-endian words of 32 bits are added into 64, which compilers make vectors of, and the bytes are swapped at the
+/// end. It cannot overflow below 16 GiB.
 fn sum(bytes: &[u8]) -> u64 {
-    let mut chunks = bytes.chunks_exact(4);
-    let mut total: u64 =
-        chunks.by_ref().map(|word| u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]]))).sum();
+    let (words, rest) = bytes.as_chunks::<4>();
     let mut last = [0; 4];
-    last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-    total += u64::from(u32::from_be_bytes(last));
-    total
+    last[..rest.len()].copy_from_slice(rest);
+    let total: u64 = words.iter().map(|word| u64::from(u32::from_le_bytes(*word))).sum();
+    u64::from(fold(total + u64::from(u32::from_le_bytes(last))).swap_bytes())
 }
 
 fn fold(mut total: u64) -> u16 {

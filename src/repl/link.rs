@@ -991,7 +991,7 @@ fn truncation(payload: &Payload, by: Option<Side>) -> String {
 /// At most so much of an error reply in a note: protected mode's is a thousand bytes long.
 fn shorten(text: &str) -> String {
     let first = text.split(". ").next().unwrap_or(text);
-    first.chars().take(120).collect()
+    first.trim_end_matches(['.', ' ']).chars().take(120).collect()
 }
 
 /// Whether bytes begin like a reply of the handshake, or like the header of a payload.

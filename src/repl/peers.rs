@@ -81,6 +81,8 @@ struct Attempts {
     /// Those that ended without a sync, in the present burst.
     burst: u32,
     burst_began: Stamp,
+    /// The first of those that `total` counts.
+    first: Stamp,
     last: Stamp,
     storm: bool,
     total: u32,
@@ -250,6 +252,9 @@ impl Shared {
             attempts.burst = 0;
             attempts.burst_began = now;
         }
+        if attempts.total == 0 {
+            attempts.first = now;
+        }
         attempts.last = now;
         attempts.burst += 1;
         attempts.total += 1;
@@ -294,7 +299,7 @@ impl Shared {
 
 impl Attempts {
     fn describe(&self, replica: Endpoint, master: Endpoint) -> String {
-        let span = self.last.since(self.burst_began);
+        let span = self.last.since(self.first);
         let mut endings: Vec<&(String, u32)> = self.endings.iter().collect();
         endings.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let (ending, count) = endings.first().map_or(("", 0), |(ending, count)| (ending.as_str(), *count));

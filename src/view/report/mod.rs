@@ -1,15 +1,18 @@
 //! The report of a capture: one summary per link, as one JSON object or as tables.
 
 mod json;
+mod nothing;
 mod table;
 
 use crate::capture::LinkType;
 use crate::repl::observer::Totals;
+use crate::repl::pipeline::FrameCounts;
 use crate::repl::summary::Report;
 use crate::units::Stamp;
 
 pub use json::write_json;
-pub use table::to_tables;
+pub use nothing::nothing_found;
+pub use table::{Look, to_tables};
 
 /// What the capture itself was like.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub struct FullReport {
     pub capture: CaptureSummary,
     /// Its links.
     pub report: Report,
+    /// What became of its frames.
+    pub frames: FrameCounts,
     /// Everything else in it.
     pub totals: Totals,
 }
