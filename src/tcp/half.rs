@@ -377,8 +377,12 @@ impl Half {
         stamp: Stamp,
         to: &mut Delivery<'_, R>,
     ) -> bool {
-        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.chunks.front()).map(|chunk| chunk.start);
-        let hole = waiting.map_or(position, |start| start.min(position)).saturating_sub(self.delivered);
+        let front = self.waiting.as_ref().and_then(|waiting| waiting.chunks.front());
+        let (until, stamp) = match front {
+            Some(chunk) if chunk.start <= position => (chunk.start, chunk.stamp),
+            _ => (position, stamp),
+        };
+        let hole = until.saturating_sub(self.delivered);
         if self.unanchored || hole <= 1 || hole > BELIEVABLE_HOLE {
             return false;
         }
