@@ -1,5 +1,7 @@
 //! Bad input: what the program says and how it exits, and that no damage to a capture makes the library panic or hang.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -68,8 +70,7 @@ fn capture(format: Format, said: &[(usize, Vec<u8>)]) -> Vec<u8> {
         }
     }
     writer.finish().unwrap();
-    let made = bytes.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    made
+    bytes.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 fn say(line: &str) -> Vec<u8> {
@@ -191,7 +192,7 @@ fn a_file_without_permission_is_trouble() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let path = folder.file("secret.pcap", &ordinary_client());
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     // To root every file is readable.
     if std::fs::File::open(&path).is_err() {
         assert_says(&sniff(&path), 2, "secret.pcap");

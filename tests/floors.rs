@@ -3,6 +3,8 @@
 //!
 //! Test code is exempt: files named `tests.rs` or below a folder `tests`, and items under `#[cfg(test)]`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -115,7 +115,7 @@ impl Talk {
         self
     }
 
-    fn from_the_middle(mut self) -> Self {
+    fn in_the_middle(mut self) -> Self {
         self.midstream = true;
         self
     }
@@ -666,7 +666,7 @@ fn an_overrun_backlog_says_by_how_much() {
 #[test]
 fn midstream_offsets_come_from_the_acks() {
     let set = say("SET a 1");
-    let talk = Talk::default().from_the_middle().down(&set).up(ack(5000)).down(&set).up(ack(5027)).down(&set);
+    let talk = Talk::default().in_the_middle().down(&set).up(ack(5000)).down(&set).up(ack(5027)).down(&set);
     let events = talk.whole();
     assert_eq!(events.no_trouble().column("connect", "midstream"), values![true]);
     let offsets = events.column("write", "offset");
@@ -798,7 +798,7 @@ proptest! {
             let event: Value = serde_json::from_str(line).unwrap();
             if event["event"] == "write" && let Some(offset) = event["offset"].as_u64() {
                 let place = offset - BASE;
-                prop_assert!(place % 27 == 0 && place <= 30 * 27, "{} {}..{} of {}", line, from, until, begins);
+                prop_assert!(place.is_multiple_of(27) && place <= 30 * 27, "{} {}..{} of {}", line, from, until, begins);
             }
         }
         // All of the stream came after the gap and after all of the payload's header: then its offsets are known.
