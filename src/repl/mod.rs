@@ -17,6 +17,9 @@ mod link;
 mod payload;
 mod peers;
 
+#[cfg(test)]
+mod tests;
+
 pub use event::{Event, Kind, Phase, Side, Sink};
 pub use notes::Note;
 pub use observer::{Observer, Settings, Totals};

@@ -213,7 +213,10 @@ impl Fields<'_> {
             }
             Kind::Continue { replid, offset, latency } => {
                 self.name("continue");
-                self.word(",\"replid\":", replid.as_ref().map(|id| id.as_str()));
+                match replid {
+                    Some(replid) => self.text(",\"replid\":", replid.as_str()),
+                    None => self.raw(",\"replid\":null"),
+                }
                 self.offset(",\"offset\":", offset);
                 self.span(",\"latency\":", latency);
             }
