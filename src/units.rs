@@ -36,7 +36,7 @@ impl fmt::Display for Offset {
 }
 
 /// A position in one direction of a TCP connection: the number of payload bytes before it, counted in 64 bits from the
-/// SYN (or, where the SYN is missing, from the first byte seen). It does not wrap as sequence numbers do.
+/// SYN (or, where the SYN is missing, from somewhere before the first byte seen). It does not wrap as sequence numbers do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(pub u64);
 

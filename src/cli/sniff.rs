@@ -8,6 +8,7 @@ use super::input::{self, Plan};
 use super::{Exit, live, say, style};
 use crate::repl::Sink;
 use crate::repl::observer::Settings;
+#[cfg(feature = "live")]
 use crate::units::Timestamp;
 use crate::view::json::{self, JsonLines};
 use crate::view::output::Output;
@@ -25,8 +26,10 @@ pub(super) trait View: Sink {
     /// Gives on what is buffered, what was held back included: there will be no more.
     fn flush(&mut self);
     /// Gives on the lines that are whole.
+    #[cfg(feature = "live")]
     fn pass_on(&mut self);
     /// It is `now`, and nothing has come for a while.
+    #[cfg(feature = "live")]
     fn tick(&mut self, now: Timestamp);
     /// The first error of the output.
     fn error(&self) -> Option<&io::Error>;
@@ -37,8 +40,10 @@ impl View for JsonLines {
         Self::flush(self);
     }
 
+    #[cfg(feature = "live")]
     fn tick(&mut self, _: Timestamp) {}
 
+    #[cfg(feature = "live")]
     fn pass_on(&mut self) {
         Self::flush(self);
     }
@@ -53,10 +58,12 @@ impl View for Text {
         Self::flush(self);
     }
 
+    #[cfg(feature = "live")]
     fn tick(&mut self, now: Timestamp) {
         self.tick_at(now);
     }
 
+    #[cfg(feature = "live")]
     fn pass_on(&mut self) {
         self.output_mut().flush();
     }

@@ -9,7 +9,7 @@ use crate::packet::Endpoint;
 use crate::resp::{Command, CommandDecoder, Step};
 use crate::tcp::Direction;
 
-use super::notes::turns_away;
+use super::notes::{refuses_login, turns_away};
 
 /// What was found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +56,10 @@ pub(super) struct Prefix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Speech {
     Silent,
-    /// Commands with which a replica begins, and others too: nothing decisive yet. Says whether the bytes ended whole.
+    /// Commands with which a replica begins, and others too: nothing decisive yet.
     Greeting,
+    /// A PING and then an AUTH: what a replica does that has a password; clients log in first.
+    Login,
     /// A handshake's REPLCONF, PSYNC or SYNC.
     Replica,
     /// REPLCONF ACK: a replica in the midst of the stream.
@@ -70,6 +72,8 @@ enum Speech {
     Granting,
     /// A reply of the kind that servers turn a connection away with.
     TurningAway,
+    /// Replies, one of which refuses a login.
+    RefusingLogin,
     /// Replies.
     Replies,
     /// The beginning of something RESP.
@@ -98,11 +102,13 @@ pub(super) fn classify(
             (Speech::Replica, _) => return Verdict::Link(direction, Opening::Handshake),
             (Speech::Acking, _) => return Verdict::Link(direction, Opening::Midstream),
             (Speech::Granting, _) => return Verdict::Link(direction.other(), Opening::Handshake),
+            // Before 6.2 a replica says nothing more after its login was refused.
+            (Speech::Login, Speech::RefusingLogin) => return Verdict::Link(direction, Opening::Handshake),
             // An ordinary client may well send a lower-case ping, but it gets an answer.
             (Speech::Stream, Speech::Silent) if !syn_seen => {
                 return Verdict::Link(direction.other(), Opening::Midstream);
             }
-            (Speech::Greeting | Speech::Silent, Speech::TurningAway)
+            (Speech::Greeting | Speech::Login | Speech::Silent, Speech::TurningAway)
                 if !syn_seen || direction == Direction::FromInitiator =>
             {
                 return Verdict::Link(direction, Opening::Handshake);
@@ -124,16 +130,18 @@ fn of_client(speech: [Speech; 2], prefixes: &[Prefix; 2], enough: bool) -> Verdi
     match speech {
         [Speech::Command | Speech::Stream, _] => Verdict::Client(Direction::FromInitiator),
         // A health check: it asked for nothing but a PONG.
-        [Speech::Greeting, Speech::Other] => Verdict::Foreign(Foreign::Unknown),
-        [Speech::Greeting, _] if enough => Verdict::Client(Direction::FromInitiator),
+        [Speech::Greeting | Speech::Login, Speech::Other] => Verdict::Foreign(Foreign::Unknown),
+        [Speech::Greeting | Speech::Login, _] if enough => Verdict::Client(Direction::FromInitiator),
         [Speech::Silent, Speech::Silent] => Verdict::Wait,
-        [Speech::Other, Speech::Replies] => Verdict::Client(Direction::FromInitiator),
+        [Speech::Other, Speech::Replies | Speech::RefusingLogin] => Verdict::Client(Direction::FromInitiator),
         [Speech::Other, _] => Verdict::Foreign(Foreign::Unknown),
         // Only the server's side is in the capture: a stream without a handshake, or replies.
         [Speech::Silent, Speech::Stream | Speech::Command] if enough => {
             Verdict::Link(Direction::FromInitiator, Opening::Midstream)
         }
-        [Speech::Silent, Speech::Replies] if enough => Verdict::Client(Direction::FromInitiator),
+        [Speech::Silent, Speech::Replies | Speech::RefusingLogin] if enough => {
+            Verdict::Client(Direction::FromInitiator)
+        }
         [Speech::Silent | Speech::Unfinished, _] if enough && prefixes[0].length + prefixes[1].length > 0 => {
             Verdict::Foreign(Foreign::Unknown)
         }
@@ -144,9 +152,11 @@ fn of_client(speech: [Speech; 2], prefixes: &[Prefix; 2], enough: bool) -> Verdi
 /// The SYN was not seen: either side may be the client.
 fn of_strangers(speech: [Speech; 2], initiator: Endpoint, responder: Endpoint, enough: bool, at_end: bool) -> Verdict {
     // A PING that got its PONG may still be a replica's.
-    let commands =
-        |speech| matches!(speech, Speech::Command | Speech::Stream) || (enough && speech == Speech::Greeting);
-    let answers = |speech| matches!(speech, Speech::Replies | Speech::TurningAway);
+    let commands = |speech| {
+        matches!(speech, Speech::Command | Speech::Stream)
+            || (enough && matches!(speech, Speech::Greeting | Speech::Login))
+    };
+    let answers = |speech| matches!(speech, Speech::Replies | Speech::RefusingLogin | Speech::TurningAway);
     for direction in Direction::BOTH {
         if commands(speech[direction.index()]) && answers(speech[direction.other().index()]) {
             return Verdict::Client(direction);
@@ -196,10 +206,11 @@ fn of_commands(bytes: &[u8]) -> Speech {
     let mut decoder = CommandDecoder::new(64);
     let mut input = bytes;
     let mut greeted = false;
+    let mut greeting = Speech::Greeting;
     loop {
         match decoder.next(&mut input) {
             Step::Newline => {}
-            Step::NeedMore if greeted => return Speech::Greeting,
+            Step::NeedMore if greeted => return greeting,
             Step::NeedMore => return Speech::Unfinished,
             Step::Malformed { .. } => return Speech::Other,
             Step::Command(command) => {
@@ -209,6 +220,9 @@ fn of_commands(bytes: &[u8]) -> Speech {
                 // redis-server 6.2 and later, and Valkey, send the stream's heartbeat in lower case; no replica does.
                 if command.name() == b"ping" && !command.inline() && !greeted {
                     return Speech::Stream;
+                }
+                if greeted && command.is("AUTH") {
+                    greeting = Speech::Login;
                 }
                 greeted = true;
             }
@@ -254,10 +268,15 @@ fn of_replies(bytes: &[u8]) -> Speech {
         [b"+FULLRESYNC ", b"+CONTINUE", b"+RDBCHANNELSYNC", b"+DUALCHANNELSYNC", b"$EOF:", b"$ENDOFF:"];
     let mut lines = bytes.split(|&byte| byte == b'\n');
     if lines.any(|line| grants.iter().any(|grant| line.starts_with(grant))) {
-        Speech::Granting
-    } else {
-        Speech::Replies
+        return Speech::Granting;
     }
+    let refused = bytes.split(|&byte| byte == b'\n').any(refuses_login);
+    if refused { Speech::RefusingLogin } else { Speech::Replies }
+}
+
+/// Whether these bytes, which begin a segment, are a replica's ACK.
+pub(super) fn acknowledges(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'*') && bytes.len() < 512 && of_commands(bytes) == Speech::Acking
 }
 
 /// Whether a client that has been taken for an ordinary one begins to speak as a replica with these bytes, which
@@ -298,6 +317,15 @@ mod tests {
         assert_eq!(judge(PING, b"-LOADING Redis is loading the dataset in memory\r\n", true, false), REPLICA);
         assert_eq!(judge(b"", b"-DENIED Redis is running in protected mode", true, false), REPLICA);
         assert_eq!(judge(PING, b"-NOAUTH Authentication required.\r\n", true, false), Verdict::Wait);
+    }
+
+    #[test]
+    fn a_refused_login_is_a_link_where_a_ping_came_first() {
+        let login = b"*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n";
+        let refused = b"-NOAUTH Authentication required.\r\n-ERR invalid password\r\n";
+        assert_eq!(judge(&[PING, login].concat(), refused, true, false), REPLICA);
+        let client = Verdict::Client(Direction::FromInitiator);
+        assert_eq!(judge(login, b"-ERR invalid password\r\n", true, true), client);
     }
 
     #[test]

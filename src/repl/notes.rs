@@ -153,6 +153,12 @@ pub(super) fn turns_away(reply: &[u8]) -> bool {
     of_error(reply).is_some_and(|(note, _)| notes.contains(&note))
 }
 
+/// Whether a reply refuses a login.
+#[must_use]
+pub(super) fn refuses_login(reply: &[u8]) -> bool {
+    of_error(reply).is_some_and(|(note, _)| note == Note::AuthFailed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -83,8 +83,14 @@ struct Undecided {
     prefixes: [Prefix; 2],
     items: Vec<Item>,
     bytes: Vec<u8>,
-    /// More has come than is kept: only the latest delivery is there.
-    overflowed: bool,
+}
+
+impl Undecided {
+    /// What it costs to keep it.
+    fn weight(&self) -> usize {
+        let prefixes = self.prefixes.iter().map(|prefix| prefix.bytes.len()).sum::<usize>();
+        self.bytes.len() + prefixes + self.items.len() * size_of::<Item>()
+    }
 }
 
 #[derive(Debug)]
@@ -190,11 +196,11 @@ impl<S: Sink> Observer<S> {
             at_end,
         );
         let State::Undecided(undecided) = std::mem::take(&mut self.connections[connection.slot]) else { return };
-        self.undecided -= undecided.bytes.len();
+        self.undecided -= undecided.weight();
         let bytes = undecided.prefixes[0].length + undecided.prefixes[1].length;
         match verdict {
             Verdict::Wait => {
-                self.undecided += undecided.bytes.len();
+                self.undecided += undecided.weight();
                 self.connections[connection.slot] = State::Undecided(undecided);
             }
             Verdict::Link(replica, opening) => {
@@ -280,6 +286,12 @@ impl<S: Sink> Observer<S> {
                     self.deliver(connection, direction, position, bytes, stamp, count);
                 }
             }
+            Some(State::Foreign(Foreign::Unknown)) if classify::acknowledges(bytes) => {
+                // So it was a link of which the capture lacks the beginning: what came before was an RDB.
+                self.totals.unknown.connections = self.totals.unknown.connections.saturating_sub(1);
+                self.open_link(connection, direction, Opening::Midstream);
+                self.deliver(connection, direction, position, bytes, stamp, count);
+            }
             Some(State::Foreign(foreign)) => {
                 let foreign = *foreign;
                 self.tally(foreign).bytes += bytes.len() as u64;
@@ -288,20 +300,15 @@ impl<S: Sink> Observer<S> {
         }
     }
 
-    /// Keeps a delivery of a connection that is not known yet, and looks whether it is now.
+    /// Keeps a delivery of a connection that is not known yet, and looks whether it is now. Where more has come than can
+    /// be kept, it is judged by what there is.
     fn keep(&mut self, connection: &Connection, direction: Direction, position: Position, bytes: &[u8], stamp: Stamp) {
-        let total = self.undecided;
         let state = self.state_of(connection.slot);
         if !matches!(state, State::Undecided(_)) {
             *state = State::Undecided(Box::default());
         }
         let State::Undecided(undecided) = state else { return };
-        let before = undecided.bytes.len();
-        undecided.overflowed |= before + bytes.len() > MAX_UNDECIDED || total + bytes.len() > MAX_UNDECIDED_TOTAL;
-        if undecided.overflowed {
-            undecided.items.clear();
-            undecided.bytes = Vec::new();
-        }
+        let before = undecided.weight();
         let prefix = &mut undecided.prefixes[direction.index()];
         let room = MAX_PREFIX.saturating_sub(prefix.bytes.len());
         prefix.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -309,9 +316,22 @@ impl<S: Sink> Observer<S> {
         let start = undecided.bytes.len();
         undecided.bytes.extend_from_slice(bytes);
         undecided.items.push(Item { direction, stamp, position, what: What::Data { start, length: bytes.len() } });
-        let after = undecided.bytes.len();
-        self.undecided = total + after - before;
-        self.decide(connection, false);
+        let after = undecided.weight();
+        self.undecided = self.undecided + after - before;
+        let full = after > MAX_UNDECIDED || self.undecided > MAX_UNDECIDED_TOTAL;
+        self.decide(connection, full);
+        if full {
+            self.give_up(connection);
+        }
+    }
+
+    /// A connection that is still undecided although no more of it can be kept is foreign, until it speaks as a replica.
+    fn give_up(&mut self, connection: &Connection) {
+        let Some(state @ State::Undecided(_)) = self.connections.get_mut(connection.slot) else { return };
+        let State::Undecided(undecided) = std::mem::replace(state, State::Foreign(Foreign::Unknown)) else { return };
+        self.undecided -= undecided.weight();
+        self.totals.unknown.connections += 1;
+        self.totals.unknown.bytes += undecided.prefixes[0].length + undecided.prefixes[1].length;
     }
 
     /// One connection of a two-channel sync has told what the other one needs to know.
@@ -344,9 +364,13 @@ impl<S: Sink> Receiver for Observer<S> {
             }
             Some(State::Undecided(undecided)) => {
                 // What comes next need not begin where a command does; what came before tells nothing more.
+                let before = undecided.weight();
                 undecided.prefixes[direction.index()].bytes.clear();
-                if !undecided.overflowed {
-                    undecided.items.push(Item { direction, stamp, position, what: What::Gap(bytes) });
+                undecided.items.push(Item { direction, stamp, position, what: What::Gap(bytes) });
+                let after = undecided.weight();
+                self.undecided = self.undecided + after - before;
+                if after > MAX_UNDECIDED || self.undecided > MAX_UNDECIDED_TOTAL {
+                    self.give_up(connection);
                 }
             }
             Some(State::Client(Some(client), _)) => client.lose(),
@@ -367,7 +391,7 @@ impl<S: Sink> Receiver for Observer<S> {
                 link.finish(connection, ending, &mut cx);
             }
             State::Undecided(undecided) => {
-                self.undecided -= undecided.bytes.len();
+                self.undecided -= undecided.weight();
                 self.totals.silent += 1;
             }
             _ => {}

@@ -12,7 +12,7 @@
 //! where the capture has the packets in another one. Where what is missing never comes, they are let go.
 //!
 //! Where the SYN is missing, the first segment seen need not be the first one that was sent: for a moment the bytes
-//! wait for earlier ones as if behind a hole, and then position 0 is where they begin.
+//! wait for earlier ones as if behind a hole; positions then begin somewhere in the first [`START_WINDOW`].
 
 use std::collections::VecDeque;
 
@@ -91,6 +91,8 @@ pub(super) struct Half {
     delivered: u64,
     /// What the other side has acknowledged.
     acknowledged: Option<u64>,
+    /// The same as a sequence number, while this direction has not begun.
+    early_acknowledgement: Option<u32>,
     /// The position after the last byte, once a FIN told it.
     end: Option<u64>,
     good_checksums: u32,
@@ -196,7 +198,8 @@ impl Half {
         }
         self.unanchored = !syn;
         self.first = Some(if syn { sequence } else { sequence.wrapping_sub(START_WINDOW) });
-        self.acknowledged = None;
+        let acknowledged = self.early_acknowledgement.take().map(|sequence| self.position(sequence));
+        self.acknowledged = acknowledged.and_then(|position| u64::try_from(position).ok());
     }
 
     /// Whether a segment is a keep-alive probe at the beginning of what is seen of a connection: one byte that the
@@ -240,6 +243,7 @@ impl Half {
     #[inline]
     pub(super) fn acknowledged(&mut self, sequence: u32) {
         if self.first.is_none() {
+            self.early_acknowledgement = Some(sequence);
             return;
         }
         if let Ok(position) = u64::try_from(self.position(sequence)) {
@@ -415,8 +419,12 @@ impl Waiting {
         // Most often it goes to the end.
         let mut index = self.chunks.partition_point(|chunk| chunk.end() <= from);
         while at < until {
-            let (covered_from, covered_until) = match self.chunks.get(index) {
-                Some(chunk) if chunk.start < until => (chunk.start.max(at), chunk.end()),
+            let (covered_from, covered_until) = match self.chunks.get_mut(index) {
+                Some(chunk) if chunk.start < until => {
+                    // A copy that was sent earlier needs less of the other direction.
+                    chunk.after = chunk.after.min(like.after);
+                    (chunk.start.max(at), chunk.end())
+                }
                 _ => (until, until),
             };
             if at < covered_from {

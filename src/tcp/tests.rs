@@ -316,6 +316,31 @@ fn keep_alive_probes_are_no_data() {
 }
 
 #[test]
+fn a_probe_that_is_the_first_packet_of_its_direction_is_no_data() {
+    let mut wire = Wire::default();
+    wire.send([
+        data(1, 100, b"").acknowledging(500),
+        data(0, 499, b"\0").acknowledging(100),
+        data(0, 500, b"abc").acknowledging(100),
+    ]);
+    wire.finish();
+    // Without a SYN the first sender counts as the initiator.
+    assert_eq!(wire.bytes(1), "abc");
+}
+
+#[test]
+fn an_earlier_copy_frees_what_a_later_one_made_wait() {
+    let mut wire = Wire::open();
+    // Sent: a1, b1 (knowing a1), a1 again (knowing b1). Captured: the copy, b1, the original.
+    wire.send([
+        data(0, 0, b"a1").acknowledging(2),
+        data(1, 0, b"b1").acknowledging(2),
+        data(0, 0, b"a1").acknowledging(0),
+    ]);
+    assert_eq!((wire.bytes(0), wire.bytes(1)), ("a1".into(), "b1".into()));
+}
+
+#[test]
 fn a_new_syn_on_the_same_ports_is_a_new_connection() {
     // The initial sequence number is the same again: after a second it is another connection.
     let mut wire = Wire::open();
