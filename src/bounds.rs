@@ -125,9 +125,10 @@ pub const LIVE_BATCH: usize = 1 << 20;
 /// Packets in one batch of a live capture: with tiny packets a batch is full by this number.
 pub const LIVE_BATCH_PACKETS: usize = 8192;
 
-/// How many batches a live capture has in all, being filled, queued or decoded: 16 MiB of packets. When all are in use
-/// the capture thread waits, so that the kernel's ring absorbs the burst and its counter tells of any loss.
-pub const LIVE_BATCHES: usize = 16;
+/// How many batches a live capture has in all, being filled, queued or decoded: 64 MiB of packets, of which a decoder
+/// that gets its share of a processor needs two or three. When all are in use the capture thread waits, so that the
+/// kernel's ring absorbs the burst and its counter tells of any loss.
+pub const LIVE_BATCHES: usize = 64;
 
 /// The kernel's ring for a live capture unless the user asks for another size, in bytes.
 pub const LIVE_KERNEL_BUFFER: usize = 32 << 20;

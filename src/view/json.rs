@@ -503,7 +503,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     };
     let (words, rest) = bytes.as_chunks::<8>();
     words.iter().fold(0, |found, word| found | bad(u64::from_le_bytes(*word))) == 0
-        && rest.iter().all(|&byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\')
+        && rest.iter().all(|&byte| is_plain_byte(byte))
 }
 
 #[cold]
@@ -518,25 +518,48 @@ fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
         return;
     };
     out.push(b'"');
-    for character in text.chars() {
-        match character {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            '\n' => out.extend_from_slice(b"\\n"),
-            '\r' => out.extend_from_slice(b"\\r"),
-            '\t' => out.extend_from_slice(b"\\t"),
-            // What a terminal could take for an order, the C1 controls and the marks of direction included.
-            '\0'..='\x1f'
-            | '\x7f'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => out.extend_from_slice(format!("\\u{:04x}", character as u32).as_bytes()),
-            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !is_plain_byte(byte)) {
+        let (plain, unusual) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let mut characters = unusual.chars();
+        if let Some(character) = characters.next() {
+            write_character(out, character);
         }
+        rest = characters.as_str();
     }
+    out.extend_from_slice(rest.as_bytes());
     out.push(b'"');
+}
+
+/// Whether a byte stands for itself in a JSON string, whatever its neighbours.
+#[inline]
+fn is_plain_byte(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
+}
+
+/// A character that may need an escape.
+fn write_character(out: &mut Vec<u8>, character: char) {
+    match character {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        // What a terminal could take for an order, the C1 controls and the marks of direction included.
+        '\0'..='\x1f'
+        | '\x7f'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            let digit = |shift: u32| DIGITS[(character as usize >> shift) & 15];
+            out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+        }
+        _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
 }
 
 #[cfg(test)]
