@@ -37,6 +37,9 @@ pub struct JsonLines {
     /// The beginning of a line, up to the event's name, and what it was made for.
     head: Vec<u8>,
     head_of: Option<HeadKey>,
+    /// What the fields of commands begin with: `,"name":"SET","argv":["SET"`, and the name as it was sent.
+    named: Vec<u8>,
+    named_of: Vec<u8>,
 }
 
 /// What the beginning of a line depends on: the frame and the link determine the times.
@@ -46,7 +49,15 @@ impl JsonLines {
     /// A writer of lines.
     #[must_use]
     pub fn new(options: Options, output: Output) -> Self {
-        Self { options, output, clock: Clock::default(), head: Vec::new(), head_of: None }
+        Self {
+            options,
+            output,
+            clock: Clock::default(),
+            head: Vec::new(),
+            head_of: None,
+            named: Vec::new(),
+            named_of: Vec::new(),
+        }
     }
 
     /// Gives on what is buffered.
@@ -58,6 +69,16 @@ impl JsonLines {
     #[must_use]
     pub fn output(&self) -> &Output {
         &self.output
+    }
+
+    fn make_named(&mut self, command: &Command<'_>) {
+        let name = command.name();
+        self.named_of.clear();
+        self.named_of.extend_from_slice(name);
+        self.named.clear();
+        self.named.extend_from_slice(b",\"name\":");
+        write_string(&mut self.named, String::from_utf8_lossy(name).to_uppercase().as_bytes());
+        self.named.extend_from_slice(b",\"argv\":[");
     }
 
     fn make_head(&mut self, event: &Event<'_>) {
@@ -97,7 +118,12 @@ impl Sink for JsonLines {
             self.head_of = key;
         }
         self.output.buffer().extend_from_slice(&self.head);
-        let mut fields = Fields { output: &mut self.output, options: self.options };
+        if let Kind::Write { command, .. } | Kind::Command { command, .. } = event.kind
+            && self.named_of != command.name()
+        {
+            self.make_named(command);
+        }
+        let mut fields = Fields { output: &mut self.output, options: self.options, named: &self.named };
         fields.write(event);
         self.output.buffer().push(b'}');
         self.output.end_line();
@@ -108,6 +134,7 @@ impl Sink for JsonLines {
 struct Fields<'a> {
     output: &'a mut Output,
     options: Options,
+    named: &'a [u8],
 }
 
 impl Fields<'_> {
@@ -297,17 +324,7 @@ impl Fields<'_> {
 
     #[inline]
     fn command(&mut self, command: &Command<'_>) {
-        self.raw(",\"name\":");
-        let name = command.name();
-        let out = self.output.buffer();
-        if is_plain(name) {
-            let start = out.len();
-            write_string(out, name);
-            out[start..].make_ascii_uppercase();
-        } else {
-            write_string(out, String::from_utf8_lossy(name).to_uppercase().as_bytes());
-        }
-        out.extend_from_slice(b",\"argv\":[");
+        self.output.buffer().extend_from_slice(self.named);
         let secrets = if self.options.show_secrets { Secrets::None } else { Secrets::of(command) };
         if secrets == Secrets::None {
             for (index, argument) in command.arguments().enumerate() {

@@ -49,18 +49,8 @@ pub fn write_seconds(out: &mut Vec<u8>, span: Span) {
 
 /// Appends a number in decimal.
 #[inline]
-pub fn write_decimal(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+pub fn write_decimal(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends `.` and the first `digits` digits of `nanos`; nothing where there are none.
