@@ -651,6 +651,26 @@ mod tests {
     }
 
     #[test]
+    fn a_command_without_a_name_is_an_object_too() {
+        use crate::repl::event::Phase;
+        use crate::resp::{CommandDecoder, Step};
+        use crate::units::Stamp;
+
+        let mut decoder = CommandDecoder::new(usize::MAX);
+        let mut input = &b"*0\r\n"[..];
+        let Step::Command(command) = decoder.next(&mut input) else { panic!("no command") };
+        let shared = Shared::default();
+        let options = Options { max_bytes: 100, show_secrets: false };
+        let mut lines = JsonLines::new(options, Output::new(Box::new(shared.clone()), false));
+        let kind = Kind::Write { offset: None, db: None, command: &command };
+        let (stamp, phase) = (Stamp::default(), Phase::Stream);
+        lines.event(&Event { stamp, elapsed: None, link: None, from: None, phase, state: None, kind });
+        lines.flush();
+        let value: Value = serde_json::from_slice(&shared.0.lock().unwrap()).unwrap();
+        assert_eq!((&value["name"], &value["argv"]), (&Value::from(""), &Value::Array(Vec::new())));
+    }
+
+    #[test]
     fn a_cut_argument_tells_its_length() {
         let argument = Argument { head: b"hello", length: 1000 };
         let json = written(|output| write_cut(output, argument, 3));
