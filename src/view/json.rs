@@ -55,7 +55,7 @@ impl JsonLines {
             clock: Clock::default(),
             head: Vec::new(),
             head_of: None,
-            named: Vec::new(),
+            named: br#","name":"","argv":["#.to_vec(),
             named_of: Vec::new(),
         }
     }
