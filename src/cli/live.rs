@@ -6,7 +6,7 @@ mod absent {
 
     use crate::cli::Exit;
     use crate::cli::args::SniffArgs;
-    use crate::cli::sniff::View;
+    use crate::cli::view::View;
     use crate::repl::observer::Settings;
 
     const SENTENCE: &str =
@@ -36,7 +36,7 @@ mod present {
     use crate::bounds::LIVE_KERNEL_BUFFER;
     use crate::capture::live::{Event, LiveCapture, LiveOptions, LiveSource, Statistics, interfaces};
     use crate::cli::args::SniffArgs;
-    use crate::cli::sniff::View;
+    use crate::cli::view::View;
     use crate::cli::{Exit, input, say};
     use crate::repl::Pipeline;
     use crate::repl::observer::Settings;

@@ -9,6 +9,7 @@ mod live;
 mod report;
 mod sniff;
 mod style;
+mod view;
 
 use std::io;
 use std::process::ExitCode;

@@ -5,11 +5,9 @@ use std::path::Path;
 
 use super::args::{ColorChoice, Format, SniffArgs};
 use super::input::{self, Plan};
+use super::view::View;
 use super::{Exit, live, say, style};
-use crate::repl::Sink;
 use crate::repl::observer::Settings;
-#[cfg(feature = "live")]
-use crate::units::Timestamp;
 use crate::view::json::{self, JsonLines};
 use crate::view::output::Output;
 use crate::view::report::nothing_found;
@@ -20,58 +18,6 @@ const JSON_BYTES: usize = 1 << 20;
 
 /// The same for text.
 const TEXT_BYTES: usize = 256;
-
-/// A view that lines go through.
-pub(super) trait View: Sink {
-    /// Gives on what is buffered, what was held back included: there will be no more.
-    fn flush(&mut self);
-    /// Gives on the lines that are whole.
-    #[cfg(feature = "live")]
-    fn pass_on(&mut self);
-    /// It is `now`, and nothing has come for a while.
-    #[cfg(feature = "live")]
-    fn tick(&mut self, now: Timestamp);
-    /// The first error of the output.
-    fn error(&self) -> Option<&io::Error>;
-}
-
-impl View for JsonLines {
-    fn flush(&mut self) {
-        Self::flush(self);
-    }
-
-    #[cfg(feature = "live")]
-    fn tick(&mut self, _: Timestamp) {}
-
-    #[cfg(feature = "live")]
-    fn pass_on(&mut self) {
-        Self::flush(self);
-    }
-
-    fn error(&self) -> Option<&io::Error> {
-        self.output().error()
-    }
-}
-
-impl View for Text {
-    fn flush(&mut self) {
-        Self::flush(self);
-    }
-
-    #[cfg(feature = "live")]
-    fn tick(&mut self, now: Timestamp) {
-        self.tick_at(now);
-    }
-
-    #[cfg(feature = "live")]
-    fn pass_on(&mut self) {
-        self.output_mut().flush();
-    }
-
-    fn error(&self) -> Option<&io::Error> {
-        self.output().error()
-    }
-}
 
 pub(super) fn run(args: &SniffArgs, color: ColorChoice) -> anyhow::Result<Exit> {
     if args.list_interfaces {
