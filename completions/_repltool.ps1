@@ -28,6 +28,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('sniff', 'sniff', [CompletionResultType]::ParameterValue, 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind')
+            [CompletionResult]::new('extract', 'extract', [CompletionResultType]::ParameterValue, 'Carve the RDB or the replication stream of a link out of a capture, byte for byte')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print shell completions')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page, of repltool or of one command')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -78,6 +79,18 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'repltool;extract' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'The link, by the number that sniff and report give it. Needed where several could be meant')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'The link, by the number that sniff and report give it. Needed where several could be meant')
+            [CompletionResult]::new('--rdb', '--rdb', [CompletionResultType]::ParameterName, 'Write the RDB here; `-` is standard output. Of a sync over two connections either one''s number will do')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Write the replication stream here; `-` is standard output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'repltool;completions' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -97,6 +110,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
         'repltool;help' {
             [CompletionResult]::new('sniff', 'sniff', [CompletionResultType]::ParameterValue, 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind')
+            [CompletionResult]::new('extract', 'extract', [CompletionResultType]::ParameterValue, 'Carve the RDB or the replication stream of a link out of a capture, byte for byte')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print shell completions')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page, of repltool or of one command')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -106,6 +120,9 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;help;report' {
+            break
+        }
+        'repltool;help;extract' {
             break
         }
         'repltool;help;completions' {

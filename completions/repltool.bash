@@ -19,6 +19,9 @@ _repltool() {
             repltool,completions)
                 cmd="repltool__subcmd__completions"
                 ;;
+            repltool,extract)
+                cmd="repltool__subcmd__extract"
+                ;;
             repltool,help)
                 cmd="repltool__subcmd__help"
                 ;;
@@ -33,6 +36,9 @@ _repltool() {
                 ;;
             repltool__subcmd__help,completions)
                 cmd="repltool__subcmd__help__subcmd__completions"
+                ;;
+            repltool__subcmd__help,extract)
+                cmd="repltool__subcmd__help__subcmd__extract"
                 ;;
             repltool__subcmd__help,help)
                 cmd="repltool__subcmd__help__subcmd__help"
@@ -53,7 +59,7 @@ _repltool() {
 
     case "${cmd}" in
         repltool)
-            opts="-h -V --color --help --version sniff report completions man help"
+            opts="-h -V --color --help --version sniff report extract completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -88,8 +94,42 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__extract)
+            opts="-l -h -V --link --rdb --stream --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rdb)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__help)
-            opts="sniff report completions man help"
+            opts="sniff report extract completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -103,6 +143,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__extract)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

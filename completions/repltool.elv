@@ -25,6 +25,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand --version 'Print version'
             cand sniff 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
             cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+            cand extract 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
             cand completions 'Print shell completions'
             cand man 'Print the man page, of repltool or of one command'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -72,6 +73,17 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'repltool;extract'= {
+            cand -l 'The link, by the number that sniff and report give it. Needed where several could be meant'
+            cand --link 'The link, by the number that sniff and report give it. Needed where several could be meant'
+            cand --rdb 'Write the RDB here; `-` is standard output. Of a sync over two connections either one''s number will do'
+            cand --stream 'Write the replication stream here; `-` is standard output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'repltool;completions'= {
             cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
             cand -h 'Print help (see more with ''--help'')'
@@ -89,6 +101,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help'= {
             cand sniff 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
             cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+            cand extract 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
             cand completions 'Print shell completions'
             cand man 'Print the man page, of repltool or of one command'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -96,6 +109,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;sniff'= {
         }
         &'repltool;help;report'= {
+        }
+        &'repltool;help;extract'= {
         }
         &'repltool;help;completions'= {
         }

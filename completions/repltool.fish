@@ -31,6 +31,7 @@ complete -c repltool -n "__fish_repltool_needs_command" -s h -l help -d 'Print h
 complete -c repltool -n "__fish_repltool_needs_command" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "completions" -d 'Print shell completions'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "man" -d 'Print the man page, of repltool or of one command'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -64,6 +65,14 @@ never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand report" -l json -d 'Short for `--format json`'
 complete -c repltool -n "__fish_repltool_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand report" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand extract" -s l -l link -d 'The link, by the number that sniff and report give it. Needed where several could be meant' -r
+complete -c repltool -n "__fish_repltool_using_subcommand extract" -l rdb -d 'Write the RDB here; `-` is standard output. Of a sync over two connections either one\'s number will do' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand extract" -l stream -d 'Write the replication stream here; `-` is standard output' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand extract" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand extract" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand extract" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
@@ -74,8 +83,9 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "completions" -d 'Print shell completions'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "completions" -d 'Print shell completions'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

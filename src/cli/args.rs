@@ -44,6 +44,7 @@ pub(super) enum Format {
 pub(super) enum Command {
     Sniff(SniffArgs),
     Report(ReportArgs),
+    Extract(ExtractArgs),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -162,6 +163,35 @@ pub(super) struct ReportArgs {
 
     #[command(flatten)]
     pub(super) format: FormatArgs,
+
+    /// A filter expression as tcpdump takes it.
+    #[arg(value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+}
+
+/// Carve the RDB or the replication stream of a link out of a capture, byte for byte.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").args(["rdb", "stream"]).required(true).multiple(true))]
+#[command(after_help = "\
+Examples:
+  repltool extract capture.pcap --rdb dump.rdb
+  repltool extract capture.pcap --link 3 --stream - | redis-cli --pipe")]
+pub(super) struct ExtractArgs {
+    /// The capture; it is read twice, so it cannot be standard input.
+    #[arg(value_name = "CAPTURE")]
+    pub(super) capture: PathBuf,
+
+    /// The link, by the number that sniff and report give it. Needed where several could be meant.
+    #[arg(short, long, value_name = "N")]
+    pub(super) link: Option<u32>,
+
+    /// Write the RDB here; `-` is standard output. Of a sync over two connections either one's number will do.
+    #[arg(long, value_name = "FILE")]
+    pub(super) rdb: Option<PathBuf>,
+
+    /// Write the replication stream here; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) stream: Option<PathBuf>,
 
     /// A filter expression as tcpdump takes it.
     #[arg(value_name = "FILTER")]

@@ -80,15 +80,21 @@ pub(super) fn pass<S: Sink>(plan: Plan<'_>, sink: S, stopped: impl Fn(&S) -> boo
     Ok(Passed { file, pipeline })
 }
 
+/// Refuses to write to the file that is being read.
+pub(super) fn refuse_overwriting(read: &Path, write: &Path) -> anyhow::Result<()> {
+    let same = read == write && read != Path::new("-")
+        || matches!((read.canonicalize(), write.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    if same {
+        bail!("{} is the capture that is being read: write to another file", write.display());
+    }
+    Ok(())
+}
+
 /// Opens the file behind `-w`, unless it is the one that is being read.
 pub(super) fn writer(write: Option<&Path>, read: Option<&Path>) -> anyhow::Result<Option<CaptureWriter>> {
     let Some(write) = write else { return Ok(None) };
     if let Some(read) = read {
-        let same = read == write && read != Path::new("-")
-            || matches!((read.canonicalize(), write.canonicalize()), (Ok(a), Ok(b)) if a == b);
-        if same {
-            bail!("{} is being read: -w needs another file", write.display());
-        }
+        refuse_overwriting(read, write)?;
     }
     let writer = CaptureWriter::create(write).with_context(|| "-w".to_owned())?;
     Ok(Some(writer))

@@ -3,6 +3,7 @@
 //! Errors come up as values and are printed in one place, [`main`]: one sentence on stderr.
 
 mod args;
+mod extract;
 mod generate;
 mod input;
 mod live;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
     let done = match args.command {
         args::Command::Sniff(sniff) => sniff::run(&sniff, args.color),
         args::Command::Report(report) => report::run(&report, args.color),
+        args::Command::Extract(extract) => extract::run(&extract),
         args::Command::Completions { shell } => generate::completions(shell),
         args::Command::Man { command } => generate::man(command.as_deref()),
     };

@@ -16,6 +16,13 @@ use crate::units::{LinkNumber, Offset, Span, Stamp};
 pub trait Sink {
     /// One event.
     fn event(&mut self, event: &Event<'_>);
+
+    /// Bytes of the RDB that travels on a link, in order. Of a transfer whose structure could not be walked the last
+    /// 40 of them may be the mark: [`RdbEnd::bytes`] tells how many count.
+    fn payload(&mut self, _link: LinkNumber, _bytes: &[u8]) {}
+
+    /// Bytes of the stream that travels on a link, in order.
+    fn stream(&mut self, _link: LinkNumber, _bytes: &[u8]) {}
 }
 
 impl<F: FnMut(&Event<'_>)> Sink for F {

@@ -211,6 +211,8 @@ pub struct LinkSummary {
     pub gaps: u64,
     /// How many bytes those are.
     pub gap_bytes: u64,
+    /// How many of them are of the stream.
+    pub stream_gaps: u64,
     /// Who ended it and how.
     pub closed: (Option<Side>, Option<How>),
     /// Diagnoses.
@@ -384,6 +386,7 @@ impl LinkSummary {
             phases: Vec::new(),
             gaps: 0,
             gap_bytes: 0,
+            stream_gaps: 0,
             closed: (None, None),
             notes: Vec::new(),
             error_rank: 0,
@@ -474,6 +477,9 @@ impl LinkSummary {
             Kind::Gap { bytes } => {
                 self.gaps += 1;
                 self.gap_bytes += bytes;
+                if event.phase == Phase::Stream && event.from == Some(Side::Master) {
+                    self.stream_gaps += bytes;
+                }
             }
             Kind::Offsets { first, certainty } => self.told_first = Some((first, certainty)),
             Kind::Note { note, text } => {

@@ -131,7 +131,11 @@ impl Link {
 
     pub(super) fn read_payload<S: Sink>(&mut self, input: &mut &[u8], cx: &mut Context<'_, S>) {
         let Down::Payload(payload) = &mut self.down else { return };
+        let (before, whole) = (payload.bytes(), *input);
         let progress = payload.push(input);
+        // The mark is taken off the input, too, and is not the RDB's.
+        let taken = usize::try_from(payload.bytes().saturating_sub(before)).unwrap_or(usize::MAX);
+        cx.sink.payload(self.head.number, &whole[..taken.min(whole.len())]);
         if let Some(reason) = payload.take_fault() {
             self.emit(Some(Side::Master), Kind::Malformed { reason: &reason, bytes: 0 }, cx);
         }

@@ -22,6 +22,7 @@ impl Link {
             self.stream_begun = Some(position);
         }
         self.ledger.arrive(input.len() as u64, cx.stamp);
+        let whole = *input;
         let Self { head, stream, ledger, database, in_transaction, .. } = self;
         let elapsed = cx.stamp.since(head.opened);
         let malformed = loop {
@@ -61,10 +62,11 @@ impl Link {
                     let kind = Kind::Heartbeat { offset: ledger.offset(), bytes: 1 };
                     cx.sink.event(&head.event_at(cx.stamp, elapsed, Some(Side::Master), kind));
                 }
-                Step::NeedMore => return,
+                Step::NeedMore => return cx.sink.stream(head.number, whole),
                 Step::Malformed { reason, bytes } => break (reason, bytes),
             }
         };
+        cx.sink.stream(head.number, &whole[..whole.len() - input.len()]);
         let (reason, bytes) = malformed;
         let reason = reason.to_string();
         cx.sink.event(&head.event(cx.stamp, Some(Side::Master), Kind::Malformed { reason: &reason, bytes }));
@@ -135,6 +137,7 @@ impl Link {
             self.ledger.arrive(skipped as u64, cx.stamp);
             self.ledger.catch_up(0);
             self.ledger.boundary();
+            cx.sink.stream(self.head.number, &input[..skipped]);
         }
         *input = &input[skipped..];
         if found.is_some() {
