@@ -4,7 +4,7 @@
 //! byte is the one that the receiver kept, and a hole that the receiver has acknowledged is a loss of the capture, not
 //! of the connection. Such a hole is declared a gap once the capture has had its chance to bring the bytes late; the
 //! exact rules stand at `Half::hole_is_lost`. Segments with a wrong checksum wait for a better copy where the
-//! direction's other checksums are right (see [`half`]).
+//! direction's other checksums are right (see `half`).
 
 mod connection;
 mod half;

@@ -1,8 +1,8 @@
 //! The text view: a link told as a walkthrough, a line for each step of the protocol.
 //!
 //! Each line has the time since the link's start, the link, the phase, who speaks, what was said, and in words what it
-//! means ([`page`] lays it out, [`words`] has the words). What repeats is folded: signs of life of a quiet link
-//! ([`quiet`]), and connections of a reconnect storm ([`story`]). Nothing that the wire brought reaches the terminal
+//! means (`page` lays it out, `words` has the words). What repeats is folded: signs of life of a quiet link
+//! (`quiet`), and connections of a reconnect storm (`story`). Nothing that the wire brought reaches the terminal
 //! unescaped ([`super::terminal`]).
 
 mod page;
