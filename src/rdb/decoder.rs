@@ -608,3 +608,6 @@ impl<V: Values> State<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
