@@ -191,3 +191,16 @@ pub const MAX_STORIES: usize = 8;
 
 /// …and the hosts of which they are.
 pub const MAX_STORY_HOSTS: usize = 256;
+
+/// The longest byte string of an RDB that is told whole.
+pub const MAX_RDB_WHOLE: usize = 1 << 20;
+
+/// A longer one is told in pieces of so many bytes, the last one shorter.
+pub const RDB_PIECE: usize = 256 << 10;
+
+/// How much LZF data expands to before it is passed on; the 8 KiB that it may refer back to come on top.
+pub const RDB_EXPANSION: usize = 64 << 10;
+
+/// The most bytes of field names that a stream's node may have for its entries to share, 8 per name included; they are
+/// held while the node is decoded. Nodes have some 100 entries of all the same fields.
+pub const MAX_RDB_SHARED_FIELDS: usize = 2 << 20;

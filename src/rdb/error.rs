@@ -95,6 +95,26 @@ pub enum Fault {
     /// The bytes of an LZF string that do not decompress to what its sizes promise.
     #[error("LZF data {0}")]
     LzfData(&'static str),
+    /// Damage inside a packed collection. The error's offset is that of the head of the string that holds it.
+    #[error("{form} at its byte {inside}: {damage}")]
+    Packed {
+        /// listpack, ziplist, intset or zipmap.
+        form: &'static str,
+        /// Offset in the string, after decompression.
+        inside: u64,
+        /// What is wrong there.
+        damage: &'static str,
+    },
+    /// More names of fields that a stream node's entries share than are held,
+    /// [`crate::bounds::MAX_RDB_SHARED_FIELDS`].
+    #[error("more than {max} bytes of shared field names of a stream node are not held", max = crate::bounds::MAX_RDB_SHARED_FIELDS)]
+    SharedFields,
+    /// A value whose parts contradict each other.
+    #[error("{0}")]
+    Contradiction(&'static str),
+    /// A sorted set's score that is no number.
+    #[error("the score is not a number")]
+    Score,
     /// A string whose length the format fixes.
     #[error("needed a string of {needed} bytes, found one of {found}")]
     StringSize {
@@ -138,6 +158,7 @@ impl Fault {
             | Self::Envelope
             | Self::UnknownRecord(..)
             | Self::UnreadableRecord { .. }
+            | Self::SharedFields
             | Self::TooManyTemplates => Blame::Unsupported,
             _ => Blame::Malformed,
         }

@@ -43,8 +43,8 @@ pub(super) trait Visitor {
     fn record(&mut self, _record: &Record, _at: u64) -> Visited {
         Ok(())
     }
-    /// The record is complete. (The EOF opcode's as well, before the checksum.)
-    fn record_end(&mut self, _record: &Record) -> Visited {
+    /// The record is complete, up to this offset. (The EOF opcode's as well, before the checksum.)
+    fn record_end(&mut self, _record: &Record, _end: u64) -> Visited {
         Ok(())
     }
     /// So many elements follow: not to be believed before they do.
@@ -159,6 +159,15 @@ impl<V: Visitor> Machine<V> {
 
     pub(super) fn visitor_mut(&mut self) -> &mut V {
         &mut self.visitor
+    }
+
+    pub(super) fn into_visitor(self) -> V {
+        self.visitor
+    }
+
+    /// The record under way, or that of the fault: its offset and name.
+    pub(super) fn record(&self) -> Option<(u64, &'static str)> {
+        self.recording.then_some((self.record_at, self.record.name))
     }
 
     /// Bytes taken so far; after a fault, the bytes before it.
@@ -309,7 +318,7 @@ impl<V: Visitor> Machine<V> {
         if frame.left == 0 {
             self.stack.pop();
             if self.stack.is_empty() {
-                self.visitor.record_end(&self.record)?;
+                self.visitor.record_end(&self.record, base + cursor.position() as u64)?;
                 self.recording = false;
             }
         }
@@ -357,7 +366,7 @@ impl<V: Visitor> Machine<V> {
         self.visitor.record(&STRING, at).map_err(|fault| self.blame(at, fault))?;
         self.visit_plain(Role::Key, key).map_err(|fault| self.blame(base + key_at as u64, fault))?;
         self.visit_plain(Role::Value, value).map_err(|fault| self.blame(base + value_at as u64, fault))?;
-        self.visitor.record_end(&STRING).map_err(|fault| self.blame(end, fault))?;
+        self.visitor.record_end(&STRING, end).map_err(|fault| self.blame(end, fault))?;
         self.recording = false;
         Ok(true)
     }
@@ -382,7 +391,7 @@ impl<V: Visitor> Machine<V> {
         self.visitor.record(&record, at)?;
         match record.class {
             Class::End => {
-                self.visitor.record_end(&record)?;
+                self.visitor.record_end(&record, at + 1)?;
                 self.recording = false;
                 self.covered = Some(at + 1);
                 self.place = if header.has_checksum() { Place::Checksum } else { Place::End(None) };
@@ -612,7 +621,7 @@ mod tests {
         fn record(&mut self, record: &Record, at: u64) -> Visited {
             self.note(format!("{at} {}", record.name))
         }
-        fn record_end(&mut self, record: &Record) -> Visited {
+        fn record_end(&mut self, record: &Record, _end: u64) -> Visited {
             self.note(format!("end of {}", record.name))
         }
         fn count(&mut self, role: Role, count: u64) -> Visited {

@@ -26,19 +26,37 @@
 //!   of a stream...); a string's bytes come in parts as they pass, borrowed from the pushed slice. The machine is
 //!   generic over it, so that what a visitor ignores costs nothing: the summary's visitor ignores all values.
 //!
-//! A decoder of values is another visitor over the same machine: a key's type comes with the record, elements with
-//! their roles; what it adds is the inside of the blobs (listpack, ziplist, intset, zipmap, LZF), each an incremental
-//! decoder of its own fed by `part`, and its faults are located by the machine like any other. Whoever needs the walk
-//! and the values at once (the sniffer with JSON of a sync) runs one machine with one visitor that does both.
+//! [`Decoder`] is another visitor over the same machine: a key's type comes with the record, elements with their roles.
+//! What it adds is the inside of strings, each stage an incremental reader of its own fed by `part`:
+//!
+//! ```text
+//! stored bytes ─ lzf ─ packed (listpack, ziplist, intset, zipmap) ─ layout (pairs, scores, node) ─ text ─ Values
+//! ```
+//!
+//! Its faults are located by the machine like any other: at the head of the string, with the place inside it.
 
+mod carry;
+mod decoder;
 mod error;
 mod grammar;
+mod groups;
+mod kinds;
+mod layout;
 mod lzf;
 mod machine;
+mod node;
+mod packed;
 mod primitive;
+mod text;
+mod values;
 mod walk;
 
+pub use decoder::Decoder;
 pub use error::{Blame, Fault, RdbError};
 pub use grammar::{Format, Header};
 pub use machine::Progress;
+pub use values::{
+    Depth, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, Unheard,
+    ValueType, Values,
+};
 pub use walk::{Checksum, Summary, Walk};

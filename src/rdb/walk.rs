@@ -26,6 +26,18 @@ pub enum Checksum {
     Absent,
 }
 
+impl Checksum {
+    /// The verdict on the stored and the computed one, if the version has any.
+    pub(super) fn judge(checksums: Option<(u64, u64)>) -> Self {
+        match checksums {
+            None => Self::Absent,
+            Some((0, _)) => Self::Off,
+            Some((stored, computed)) if stored == computed => Self::Ok,
+            Some((stored, computed)) => Self::Bad { stored, computed },
+        }
+    }
+}
+
 /// What a walk has read so far. Counts are of complete records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -159,7 +171,7 @@ impl Visitor for Collector {
     }
 
     #[inline]
-    fn record_end(&mut self, record: &Record) -> Visited {
+    fn record_end(&mut self, record: &Record, _end: u64) -> Visited {
         match record.byte {
             _ if record.class == Class::Key => self.end_key(),
             AUX => self.end_aux(),
@@ -215,12 +227,7 @@ impl Visitor for Collector {
 
     fn end(&mut self, checksums: Option<(u64, u64)>) {
         self.summary.complete = true;
-        self.summary.checksum = Some(match checksums {
-            None => Checksum::Absent,
-            Some((0, _)) => Checksum::Off,
-            Some((stored, computed)) if stored == computed => Checksum::Ok,
-            Some((stored, computed)) => Checksum::Bad { stored, computed },
-        });
+        self.summary.checksum = Some(Checksum::judge(checksums));
     }
 }
 
