@@ -204,3 +204,14 @@ pub const RDB_EXPANSION: usize = 64 << 10;
 /// The most bytes of field names that a stream's node may have for its entries to share, 8 per name included; they are
 /// held while the node is decoded. Nodes have some 100 entries of all the same fields.
 pub const MAX_RDB_SHARED_FIELDS: usize = 2 << 20;
+/// The biggest keys that `rdb info` names.
+pub const MAX_BIGGEST: usize = 10;
+
+/// Prefixes of keys that `rdb info` counts; keys of later ones are in the totals only.
+pub const MAX_PREFIXES: usize = 4096;
+
+/// AUX fields that `rdb info` lists.
+pub const MAX_INFO_AUX: usize = 256;
+
+/// Databases that `rdb info` lists.
+pub const MAX_INFO_DATABASES: usize = 65_536;

@@ -45,6 +45,9 @@ pub(super) enum Command {
     Sniff(SniffArgs),
     Report(ReportArgs),
     Extract(ExtractArgs),
+    /// Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture.
+    #[command(subcommand)]
+    Rdb(RdbCommand),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -196,6 +199,64 @@ pub(super) struct ExtractArgs {
     /// A filter expression as tcpdump takes it.
     #[arg(value_name = "FILTER")]
     pub(super) filter: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RdbCommand {
+    /// Sum it up: version, databases, types, encodings, the biggest keys, prefixes.
+    Info(RdbArgs),
+    /// List its keys, a line each.
+    Keys(RdbKeysArgs),
+    /// Write all of it, a JSON object a record.
+    Dump(RdbArgs),
+    /// Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt.
+    Check(RdbArgs),
+}
+
+/// What is common to the commands about an RDB.
+#[derive(Debug, clap::Args)]
+pub(super) struct RdbArgs {
+    /// The RDB: a file of any of the kinds, or `-` for standard input.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// Of a capture, the link whose RDB is meant; needed where it holds several.
+    #[arg(short, long, value_name = "N")]
+    pub(super) link: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+}
+
+/// The arguments of `rdb keys`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RdbKeysArgs {
+    /// The RDB: a file of any of the kinds, or `-` for standard input.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// Of a capture, the link whose RDB is meant; needed where it holds several.
+    #[arg(short, long, value_name = "N")]
+    pub(super) link: Option<u32>,
+
+    /// The form of the output.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: KeysFormat,
+
+    /// Short for `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+}
+
+/// The form of a list of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeysFormat {
+    /// For people.
+    Text,
+    /// JSON Lines.
+    Json,
+    /// Comma-separated values.
+    Csv,
 }
 
 /// The command line's definition, for what is made from it.

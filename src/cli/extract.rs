@@ -66,7 +66,7 @@ pub(super) fn run(args: &ExtractArgs) -> anyhow::Result<Exit> {
 }
 
 /// The link on which the RDB that is meant travelled, whole.
-fn rdb_link(links: &[LinkSummary], wanted: Option<u32>, name: &str) -> anyhow::Result<LinkNumber> {
+pub(super) fn rdb_link(links: &[LinkSummary], wanted: Option<u32>, name: &str) -> anyhow::Result<LinkNumber> {
     if let Some(number) = wanted {
         let link = find(links, number, name)?;
         return match &link.rdb {

@@ -7,6 +7,7 @@ mod extract;
 mod generate;
 mod input;
 mod live;
+mod rdb;
 mod report;
 mod sniff;
 mod style;
@@ -24,6 +25,8 @@ pub use args::{Args, command};
 pub enum Exit {
     /// All went well.
     Fine = 0,
+    /// A negative verdict.
+    Negative = 1,
     /// Usage, input or output, permission, not a capture.
     Trouble = 2,
 }
@@ -36,6 +39,7 @@ pub fn main() -> ExitCode {
         args::Command::Sniff(sniff) => sniff::run(&sniff, args.color),
         args::Command::Report(report) => report::run(&report, args.color),
         args::Command::Extract(extract) => extract::run(&extract),
+        args::Command::Rdb(command) => rdb::run(&command),
         args::Command::Completions { shell } => generate::completions(shell),
         args::Command::Man { command } => generate::man(command.as_deref()),
     };

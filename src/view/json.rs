@@ -464,7 +464,7 @@ fn write_cut(output: &mut Output, argument: Argument<'_>, max: usize) {
 
 /// A byte string, lossless.
 #[inline]
-fn write_bytes(output: &mut Output, bytes: &[u8]) {
+pub(super) fn write_bytes(output: &mut Output, bytes: &[u8]) {
     if bytes.len() <= PART {
         return write_string(output.buffer(), bytes);
     }
@@ -494,7 +494,7 @@ fn boundary(bytes: &[u8], at: usize) -> usize {
 
 /// A byte string of at most [`PART`] bytes.
 #[inline]
-fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
     if is_plain(bytes) {
         out.push(b'"');
         out.extend_from_slice(bytes);

@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod json;
 pub mod output;
+pub mod rdb;
 pub mod report;
 pub mod secrets;
 pub mod terminal;

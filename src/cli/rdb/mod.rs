@@ -1,0 +1,211 @@
+//! `repltool rdb`: what an RDB holds, and whether it is sound.
+
+mod source;
+mod watched;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::bail;
+use serde_json::json;
+
+use self::source::{Taker, feed};
+use self::watched::Watched;
+use super::args::{Format, KeysFormat, RdbArgs, RdbCommand, RdbKeysArgs};
+use super::{Exit, say};
+use crate::rdb::{Checksum, Decoder, Depth, RdbError, Unheard, Values};
+use crate::view::output::Output;
+use crate::view::rdb::{Dump, Info, KeyForm, Keys, checksum_word};
+use crate::view::terminal;
+
+pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
+    match command {
+        RdbCommand::Info(args) => info(args),
+        RdbCommand::Keys(args) => keys(args),
+        RdbCommand::Dump(args) => dump(args),
+        RdbCommand::Check(args) => check(args),
+    }
+}
+
+/// A decoder under way, with the error that has stopped it.
+struct Run<V> {
+    decoder: Decoder<Watched<V>>,
+    error: Option<RdbError>,
+}
+
+/// What is wrong with an RDB.
+struct Corruption {
+    offset: u64,
+    record: Option<&'static str>,
+    key: Option<Vec<u8>>,
+    reason: String,
+}
+
+impl<V: Values> Run<V> {
+    fn new(inner: V, depth: Depth) -> Self {
+        Self { decoder: Decoder::new(Watched::new(inner), depth), error: None }
+    }
+
+    /// What is wrong, if anything, now that the input has ended.
+    fn verdict(&self) -> Option<Corruption> {
+        let record = self.decoder.record().map(|(_, name)| name);
+        let key = || self.decoder.key().map(<[u8]>::to_vec);
+        if let Some(error) = &self.error {
+            return Some(Corruption { offset: error.offset, record, key: key(), reason: error.fault.to_string() });
+        }
+        if !self.decoder.ended() {
+            let reason = "the input ends before the RDB does".to_owned();
+            return Some(Corruption { offset: self.decoder.offset(), record, key: key(), reason });
+        }
+        match self.decoder.values().checksum {
+            Some(Checksum::Bad { stored, computed }) => Some(Corruption {
+                offset: self.decoder.offset().saturating_sub(8),
+                record: None,
+                key: None,
+                reason: format!("the checksum is {stored:016x}, the bytes before it give {computed:016x}"),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Says what servers load although it contradicts itself.
+    fn say_oddities(&self, path: &Path) {
+        let values = self.decoder.values();
+        if let Some(odd) = values.odd {
+            let name = terminal::safe(path.display().to_string().as_bytes());
+            say(&format!("{name}: {odd} ({} such oddities, which servers load)", values.oddities));
+        }
+    }
+
+    /// The exit of a command that is no check: trouble where something is wrong, and words about it.
+    fn exit(&self, path: &Path) -> anyhow::Result<Exit> {
+        self.say_oddities(path);
+        match self.verdict() {
+            None => Ok(Exit::Fine),
+            Some(corruption) => bail!("{}: {}", path.display(), corruption.sentence(self.decoder.keys())),
+        }
+    }
+}
+
+impl Corruption {
+    fn sentence(&self, keys: u64) -> String {
+        let record = self.record.map_or_else(String::new, |record| format!(" in a {record} record"));
+        let key = self.key.as_ref().map_or_else(String::new, |key| format!(", key {}", terminal::safe(key)));
+        format!("corrupt at byte {}{record}{key}: {}; {keys} keys were read before it", self.offset, self.reason)
+    }
+}
+
+impl<V: Values> Taker for Run<V> {
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        if self.error.is_some() {
+            return bytes.len();
+        }
+        match self.decoder.push(bytes) {
+            Ok(progress) => progress.consumed,
+            Err(error) => {
+                self.error = Some(error);
+                bytes.len()
+            }
+        }
+    }
+}
+
+/// Stdout, given on in large pieces.
+fn output() -> Output {
+    Output::new(Box::new(io::stdout()), io::stdout().is_terminal())
+}
+
+fn finish(output: &mut Output) -> anyhow::Result<()> {
+    output.flush();
+    match output.error() {
+        Some(error) => Err(io::Error::new(error.kind(), format!("standard output: {error}")).into()),
+        None => Ok(()),
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn info(args: &RdbArgs) -> anyhow::Result<Exit> {
+    let mut run = Run::new(Info::default(), Depth::Statistics);
+    let trailing = feed(&args.file, args.link, &mut run)?;
+    let (info, bytes) = (&run.decoder.values().inner, run.decoder.offset());
+    match args.format.chosen() {
+        Format::Json => print(&info.to_json(bytes, trailing).to_string())?,
+        Format::Text => print(info.to_text(&args.file.display().to_string(), bytes, trailing).trim_end())?,
+    }
+    run.exit(&args.file)
+}
+
+fn keys(args: &RdbKeysArgs) -> anyhow::Result<Exit> {
+    let form = match args.format {
+        KeysFormat::Json => KeyForm::Json,
+        _ if args.json => KeyForm::Json,
+        KeysFormat::Csv => KeyForm::Csv,
+        KeysFormat::Text => KeyForm::Text,
+    };
+    let mut run = Run::new(Keys::new(form, output()), Depth::Statistics);
+    feed(&args.file, args.link, &mut run)?;
+    finish(run.decoder.values_mut().inner.output_mut())?;
+    run.exit(&args.file)
+}
+
+fn dump(args: &RdbArgs) -> anyhow::Result<Exit> {
+    let mut run = Run::new(Dump::new(output()), Depth::Full);
+    feed(&args.file, args.link, &mut run)?;
+    let ended = run.decoder.ended();
+    let dump = &mut run.decoder.values_mut().inner;
+    if !ended {
+        dump.break_off();
+    }
+    finish(dump.output_mut())?;
+    run.exit(&args.file)
+}
+
+fn check(args: &RdbArgs) -> anyhow::Result<Exit> {
+    let mut run = Run::new(Unheard, Depth::Full);
+    feed(&args.file, args.link, &mut run)?;
+    let corruption = run.verdict();
+    let (keys, bytes) = (run.decoder.keys(), run.decoder.offset());
+    let checksum = run.decoder.values().checksum.map(checksum_word);
+    match args.format.chosen() {
+        Format::Json => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let error = corruption.as_ref().map(|found| {
+                json!({
+                    "offset": found.offset,
+                    "record": found.record,
+                    "key": found.key.as_deref().map(text),
+                    "reason": found.reason,
+                })
+            });
+            print(
+                &json!({
+                    "ok": corruption.is_none(),
+                    "keys": keys,
+                    "bytes": bytes,
+                    "checksum": checksum,
+                    "error": error,
+                    "oddities": run.decoder.values().oddities,
+                })
+                .to_string(),
+            )?;
+        }
+        Format::Text => {
+            let name = terminal::safe(args.file.display().to_string().as_bytes());
+            print(&match &corruption {
+                None => {
+                    format!("{name}: sound: {keys} keys in {bytes} bytes, checksum {}", checksum.unwrap_or("absent"))
+                }
+                Some(found) => format!("{name}: {}", found.sentence(keys)),
+            })?;
+            run.say_oddities(&args.file);
+        }
+    }
+    Ok(if corruption.is_none() { Exit::Fine } else { Exit::Negative })
+}

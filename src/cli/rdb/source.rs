@@ -1,0 +1,136 @@
+//! Where an RDB comes from: whatever the file is, its RDB's bytes are handed on as they are read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::bounds::{MAX_PAYLOAD_HEADER, READ_BUFFER};
+use crate::cli::extract::rdb_link;
+use crate::cli::input::{self, Plan};
+use crate::repl::event::{Event, Sink};
+use crate::repl::observer::Settings;
+use crate::repl::summary::Summaries;
+use crate::repl::words::{self, PayloadHeader};
+use crate::units::LinkNumber;
+
+/// Takes an RDB's bytes. Gives how many belonged to it; fewer than there were means that it has ended.
+pub(super) trait Taker {
+    fn take(&mut self, bytes: &[u8]) -> usize;
+}
+
+/// Hands an RDB to `taker`. Gives how many bytes of the file follow it.
+pub(super) fn feed(path: &Path, link: Option<u32>, taker: &mut dyn Taker) -> anyhow::Result<u64> {
+    let name = path.display().to_string();
+    let mut reader: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        if path.is_dir() {
+            bail!("{name} is a directory; name a file in it");
+        }
+        Box::new(File::open(path).with_context(|| format!("{name} cannot be read"))?)
+    };
+    let mut buffer = vec![0; READ_BUFFER];
+    let length = fill(&mut *reader, &mut buffer).with_context(|| format!("{name} cannot be read"))?;
+    let head = &buffer[..length];
+    if is_capture(head) {
+        if path == Path::new("-") {
+            bail!("a capture is read twice and so cannot come from standard input: save it to a file first");
+        }
+        return from_capture(path, link, taker);
+    }
+    if link.is_some() {
+        bail!("{name} is no capture: --link has no meaning for it");
+    }
+    let rest = match behind_header(head) {
+        Some(start) => &head[start..],
+        // An RDB, or something that the decoder will refuse at its first byte.
+        None => head,
+    };
+    let taken = taker.take(rest);
+    let mut trailing = (rest.len() - taken) as u64;
+    loop {
+        let length = fill(&mut *reader, &mut buffer).with_context(|| format!("{name} cannot be read"))?;
+        if length == 0 {
+            return Ok(trailing);
+        }
+        let taken = if trailing == 0 { taker.take(&buffer[..length]) } else { 0 };
+        trailing += (length - taken) as u64;
+    }
+}
+
+/// Reads until the buffer is full or the input ends.
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match reader.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+/// Whether a file begins as a capture, a compressed one included.
+fn is_capture(head: &[u8]) -> bool {
+    let magics: [&[u8]; 9] = [
+        b"\xa1\xb2\xc3\xd4",
+        b"\xd4\xc3\xb2\xa1",
+        b"\xa1\xb2\x3c\x4d",
+        b"\x4d\x3c\xb2\xa1",
+        b"\xa1\xb2\xcd\x34",
+        b"\x34\xcd\xb2\xa1",
+        b"\x0a\x0d\x0d\x0a",
+        b"\x1f\x8b",
+        b"\x28\xb5\x2f\xfd",
+    ];
+    magics.iter().any(|magic| head.starts_with(magic))
+}
+
+/// Of what a master sends after PSYNC or SYNC, where the RDB begins: behind newlines, replies and the payload's header.
+fn behind_header(head: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = head.get(at..)?;
+        let end = memchr::memchr(b'\n', &rest[..rest.len().min(MAX_PAYLOAD_HEADER)])?;
+        let line = rest[..end].trim_ascii_end();
+        at += end + 1;
+        match line.first() {
+            None | Some(b'+' | b'-') => {}
+            Some(b'$') => match words::payload_header(line)? {
+                PayloadHeader::EndOffset { .. } => {}
+                PayloadHeader::Length(_) | PayloadHeader::EofMark(_) => return Some(at),
+            },
+            Some(_) => return None,
+        }
+    }
+}
+
+fn from_capture(path: &Path, link: Option<u32>, taker: &mut dyn Taker) -> anyhow::Result<u64> {
+    let settings = Settings { keep: 256, clients: false };
+    let plan = || Plan { path, filter: &[], writer: None, count: None, settings };
+    let first = input::pass(plan(), Summaries::new(), |_| false)?;
+    let links = first.pipeline.observer.sink.into_report().links;
+    let link = rdb_link(&links, link, first.file.name())?;
+    input::pass(plan(), FromLink { link, taker }, |_| false)?;
+    Ok(0)
+}
+
+/// Takes the payload of one link.
+struct FromLink<'a> {
+    link: LinkNumber,
+    taker: &'a mut dyn Taker,
+}
+
+impl Sink for FromLink<'_> {
+    fn event(&mut self, _: &Event<'_>) {}
+
+    fn payload(&mut self, link: LinkNumber, bytes: &[u8]) {
+        if link == self.link {
+            self.taker.take(bytes);
+        }
+    }
+}

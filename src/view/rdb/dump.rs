@@ -1,0 +1,452 @@
+//! `rdb dump -f json`: a line a record, values whole.
+//!
+//! Elements are written as they come, and long lines given on before they are whole. So the writer keeps what would
+//! close the line: where the input breaks off in the middle of a key, a line that is still in the buffer is taken back,
+//! and one that has been given on in part is closed.
+
+use std::collections::HashMap;
+
+use super::super::json::{write_bytes, write_string};
+use super::super::output::Output;
+use super::{checksum_word, number, word};
+use crate::bounds::RDB_PIECE;
+use crate::rdb::{
+    Checksum, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, ValueType, Values,
+};
+
+/// Writes each record as a line.
+#[derive(Debug)]
+pub struct Dump {
+    output: Output,
+    /// Where the line under way begins in the buffer; `None` where a part of it was given on already.
+    start: Option<usize>,
+    /// What closes the line under way, the innermost last.
+    open: Vec<u8>,
+    /// A comma is due before the next element.
+    comma: bool,
+    keys: u64,
+    line: Line,
+    group: Group,
+    /// Members are followed by their scores.
+    pairs: bool,
+    name: Vec<u8>,
+}
+
+/// What the line under way is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    None,
+    String,
+    Elements,
+    Stream,
+    Module,
+    Record(u8),
+}
+
+/// A consumer group under way: its pending entries come before the consumers that tell whose they are.
+#[derive(Debug, Default)]
+struct Group {
+    pending: Vec<Pending>,
+    owners: HashMap<StreamId, usize>,
+    consumers: Vec<(Vec<u8>, i64, Option<i64>, Vec<StreamId>)>,
+}
+
+impl Dump {
+    /// A writer of lines.
+    #[must_use]
+    pub fn new(output: Output) -> Self {
+        Self {
+            output,
+            start: None,
+            open: Vec::new(),
+            comma: false,
+            keys: 0,
+            line: Line::None,
+            group: Group::default(),
+            pairs: false,
+            name: Vec::new(),
+        }
+    }
+
+    /// Where the lines go.
+    pub fn output_mut(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// The input has broken off: what has begun is taken back or closed.
+    pub fn break_off(&mut self) {
+        match (self.line, self.start) {
+            (Line::None, _) => {}
+            (_, Some(start)) => self.output.buffer().truncate(start),
+            (_, None) => {
+                while let Some(closer) = self.open.pop() {
+                    self.output.buffer().push(closer);
+                }
+                self.output.end_line();
+            }
+        }
+        self.line = Line::None;
+    }
+
+    fn begin(&mut self, line: Line) {
+        self.line = line;
+        self.start = Some(self.output.buffer().len());
+        self.open.clear();
+        self.open.push(b'}');
+        self.comma = false;
+    }
+
+    fn raw(&mut self, text: &str) {
+        self.output.buffer().extend_from_slice(text.as_bytes());
+    }
+
+    fn open(&mut self, opener: &str, closer: u8) {
+        self.raw(opener);
+        self.open.push(closer);
+        self.comma = false;
+    }
+
+    fn close(&mut self) {
+        if let Some(closer) = self.open.pop() {
+            self.output.buffer().push(closer);
+        }
+        self.comma = true;
+    }
+
+    fn separate(&mut self) {
+        if self.comma {
+            self.output.buffer().push(b',');
+        }
+        self.comma = true;
+        if self.output.buffer().len() >= 256 << 10 {
+            self.start = None;
+            self.output.relieve();
+        }
+    }
+
+    /// A byte string, or a piece of one.
+    fn bytes(&mut self, piece: Piece<'_>) {
+        if piece.is_first() && piece.is_last() {
+            return write_bytes(&mut self.output, piece.bytes);
+        }
+        if piece.is_first() {
+            self.open("{\"parts\":[", b'}');
+            self.open.push(b']');
+        }
+        self.separate();
+        for (index, part) in piece.bytes.chunks(RDB_PIECE.min(1 << 20)).enumerate() {
+            if index > 0 {
+                self.separate();
+            }
+            write_bytes(&mut self.output, part);
+        }
+        if piece.is_last() {
+            self.close();
+            self.close();
+        }
+    }
+
+    fn end(&mut self) {
+        while let Some(closer) = self.open.pop() {
+            self.output.buffer().push(closer);
+        }
+        self.output.end_line();
+        self.line = Line::None;
+    }
+
+    fn id(&mut self, id: StreamId) {
+        self.raw(&format!("\"{id}\""));
+    }
+
+    fn optional_id(&mut self, field: &str, id: Option<StreamId>) {
+        self.raw(field);
+        match id {
+            Some(id) => self.id(id),
+            None => self.raw("null"),
+        }
+    }
+}
+
+/// A double as JSON can have it: what is no number there is a word.
+fn double(value: f64) -> String {
+    if value.is_nan() {
+        "\"nan\"".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "\"inf\"" } else { "\"-inf\"" }.to_owned()
+    } else {
+        serde_json::Number::from_f64(value).map_or_else(|| "null".to_owned(), |number| number.to_string())
+    }
+}
+
+const AUX: u8 = 0xfa;
+const FUNCTION2: u8 = 0xf5;
+const MODULE_AUX: u8 = 0xf7;
+const SLOT_INFO: u8 = 0xf4;
+
+impl Values for Dump {
+    fn record(&mut self, opcode: Opcode) {
+        self.begin(Line::Record(opcode.byte));
+        let name = match opcode.byte {
+            AUX => "aux".to_owned(),
+            FUNCTION2 => "function".to_owned(),
+            MODULE_AUX => "module_aux".to_owned(),
+            SLOT_INFO => "slot_info".to_owned(),
+            _ => opcode.name.to_ascii_lowercase(),
+        };
+        word(&mut self.output, "{\"record\":", &name);
+    }
+
+    fn record_end(&mut self, _: Opcode) {
+        self.end();
+    }
+
+    fn key(&mut self, key: &Key<'_>) {
+        let long = key.name.is_empty() && key.name_length > 0;
+        self.begin(Line::Elements);
+        self.raw("{\"record\":\"key\"");
+        number(&mut self.output, ",\"db\":", Some(key.db.into()));
+        self.raw(",\"key\":");
+        if long {
+            let name = std::mem::take(&mut self.name);
+            write_bytes(&mut self.output, &name);
+        } else {
+            write_bytes(&mut self.output, key.name);
+        }
+        word(&mut self.output, ",\"type\":", key.value_type.name());
+        word(&mut self.output, ",\"encoding\":", key.encoding.name());
+        number(&mut self.output, ",\"expires_at_ms\":", key.expires_at_ms.map(Into::into));
+        number(&mut self.output, ",\"idle\":", key.idle.map(Into::into));
+        number(&mut self.output, ",\"freq\":", key.freq.map(Into::into));
+        self.raw(",\"value\":");
+        self.pairs = key.value_type == ValueType::SortedSet;
+        self.line = match key.value_type.name() {
+            "string" => Line::String,
+            "stream" => {
+                self.open("{", b'}');
+                self.open("\"entries\":[", b']');
+                Line::Stream
+            }
+            "module" => Line::Module,
+            _ => {
+                self.open("[", b']');
+                Line::Elements
+            }
+        };
+    }
+
+    fn key_end(&mut self, _: KeyEnd) {
+        self.keys += 1;
+        self.end();
+    }
+
+    fn text(&mut self, item: Item, piece: Piece<'_>) {
+        match item {
+            Item::LongKey => {
+                if piece.is_first() {
+                    self.name.clear();
+                }
+                self.name.extend_from_slice(piece.bytes);
+            }
+            Item::String => self.bytes(piece),
+            Item::Member
+            | Item::Field
+            | Item::Element
+            | Item::StreamField
+            | Item::StreamValue
+            | Item::Value
+            | Item::Cell => {
+                if piece.is_first() {
+                    self.separate();
+                    // A member's score and a field's value follow it inside one element.
+                    if item == Item::Field || (item == Item::Member && self.pairs) {
+                        self.open("[", b']');
+                    }
+                }
+                self.bytes(piece);
+                if piece.is_last() {
+                    self.comma = true;
+                }
+            }
+            Item::GroupName | Item::ConsumerName => {
+                if piece.is_first() {
+                    self.name.clear();
+                }
+                self.name.extend_from_slice(piece.bytes);
+            }
+            Item::ModuleString => {
+                if piece.is_first() {
+                    self.separate();
+                    self.open("{\"string\":", b'}');
+                }
+                self.bytes(piece);
+                if piece.is_last() {
+                    self.close();
+                }
+            }
+            Item::AuxKey => {
+                self.raw(",\"key\":");
+                self.bytes(piece);
+            }
+            Item::AuxValue if piece.is_first() => {
+                self.raw(",\"value\":");
+                self.bytes(piece);
+            }
+            Item::Function if piece.is_first() => {
+                self.raw(",\"code\":");
+                self.bytes(piece);
+            }
+            Item::AuxValue | Item::Function => self.bytes(piece),
+            other => {
+                if piece.is_first() && piece.is_last() {
+                    self.raw(&format!(",\"{other:?}\":"));
+                    self.bytes(piece);
+                }
+            }
+        }
+    }
+
+    fn number(&mut self, item: Item, value: u64) {
+        if matches!(self.line, Line::Record(_)) && !matches!(item, Item::TableKeys | Item::TableExpires) {
+            let name = match item {
+                Item::Slot => "slot".to_owned(),
+                Item::SlotKeys => "keys".to_owned(),
+                Item::SlotExpires => "expires".to_owned(),
+                Item::ModuleWhen => "when".to_owned(),
+                other => format!("{other:?}"),
+            };
+            self.raw(&format!(",\"{name}\":{value}"));
+        }
+    }
+
+    fn score(&mut self, score: f64) {
+        self.raw(&format!(",{}", double(score)));
+        self.close();
+    }
+
+    fn field_end(&mut self, expires_at_ms: Option<i64>) {
+        number(&mut self.output, ",", expires_at_ms.map(Into::into));
+        self.close();
+    }
+
+    fn stream_entry(&mut self, id: StreamId, _: u64) {
+        self.separate();
+        self.open("[", b']');
+        self.id(id);
+        self.raw(",");
+        self.open("[", b']');
+    }
+
+    fn stream_entry_end(&mut self) {
+        self.close();
+        self.close();
+    }
+
+    fn stream(&mut self, counters: &StreamCounters) {
+        self.close();
+        number(&mut self.output, ",\"length\":", Some(counters.length.into()));
+        self.optional_id(",\"last_id\":", Some(counters.last_id));
+        self.optional_id(",\"first_id\":", counters.first_id);
+        self.optional_id(",\"max_deleted_id\":", counters.max_deleted_id);
+        number(&mut self.output, ",\"entries_added\":", counters.entries_added.map(Into::into));
+        self.open(",\"groups\":[", b']');
+    }
+
+    fn group(&mut self, last_id: StreamId, entries_read: Option<u64>) {
+        self.group = Group::default();
+        self.separate();
+        self.open("{\"name\":", b'}');
+        let name = std::mem::take(&mut self.name);
+        write_bytes(&mut self.output, &name);
+        self.optional_id(",\"last_id\":", Some(last_id));
+        number(&mut self.output, ",\"entries_read\":", entries_read.map(Into::into));
+    }
+
+    fn pending(&mut self, pending: Pending) {
+        self.group.pending.push(pending);
+    }
+
+    fn consumer(&mut self, seen_ms: i64, active_ms: Option<i64>) {
+        self.group.consumers.push((std::mem::take(&mut self.name), seen_ms, active_ms, Vec::new()));
+    }
+
+    fn owned(&mut self, id: StreamId) {
+        let last = self.group.consumers.len().saturating_sub(1);
+        if let Some((.., ids)) = self.group.consumers.last_mut() {
+            ids.push(id);
+            self.group.owners.insert(id, last);
+        }
+    }
+
+    fn group_end(&mut self) {
+        let group = std::mem::take(&mut self.group);
+        self.open(",\"pel\":[", b']');
+        for pending in &group.pending {
+            self.separate();
+            self.raw("[");
+            self.id(pending.id);
+            self.raw(&format!(",{},{},", pending.delivered_ms, pending.count));
+            match group.owners.get(&pending.id).and_then(|&owner| group.consumers.get(owner)) {
+                Some((name, ..)) => write_bytes(&mut self.output, name),
+                None => self.raw("null"),
+            }
+            self.raw("]");
+        }
+        self.close();
+        self.open(",\"consumers\":[", b']');
+        for (name, seen_ms, active_ms, ids) in &group.consumers {
+            self.separate();
+            self.raw("{\"name\":");
+            write_bytes(&mut self.output, name);
+            number(&mut self.output, ",\"seen_ms\":", Some((*seen_ms).into()));
+            number(&mut self.output, ",\"active_ms\":", active_ms.map(Into::into));
+            self.open(",\"pel\":[", b']');
+            for &id in ids {
+                self.separate();
+                self.id(id);
+            }
+            self.close();
+            self.raw("}");
+        }
+        self.close();
+        self.close();
+    }
+
+    fn module(&mut self, id: ModuleId) {
+        let opener = if matches!(self.line, Line::Record(_)) { ",\"value\":{\"module\":" } else { "{\"module\":" };
+        self.open(opener, b'}');
+        write_string(self.output.buffer(), &id.name());
+        number(&mut self.output, ",\"version\":", Some(id.version().into()));
+        self.open(",\"values\":[", b']');
+    }
+
+    fn module_number(&mut self, value: Number) {
+        self.separate();
+        let text = match value {
+            Number::Signed(value) => format!("{{\"sint\":\"{value}\"}}"),
+            Number::Unsigned(value) => format!("{{\"uint\":\"{value}\"}}"),
+            Number::Float(value) => format!("{{\"float\":{}}}", double(value.into())),
+            Number::Double(value) => format!("{{\"double\":{}}}", double(value)),
+        };
+        self.raw(&text);
+    }
+
+    fn cell_number(&mut self, value: Number) {
+        self.separate();
+        let text = match value {
+            Number::Signed(value) => value.to_string(),
+            Number::Unsigned(value) => value.to_string(),
+            Number::Float(value) => double(value.into()),
+            Number::Double(value) => double(value),
+        };
+        self.raw(&text);
+    }
+
+    fn end(&mut self, checksum: Checksum) {
+        self.begin(Line::None);
+        self.open.clear();
+        word(&mut self.output, "{\"record\":\"end\",\"checksum\":", checksum_word(checksum));
+        number(&mut self.output, ",\"keys\":", Some(self.keys.into()));
+        self.raw("}");
+        self.output.end_line();
+    }
+}

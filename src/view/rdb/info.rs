@@ -1,0 +1,268 @@
+//! `rdb info`: the numbers of an RDB, as one object or as tables.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+
+use serde_json::{Map, Value, json};
+
+use super::super::amount::{count, size};
+use super::super::terminal;
+use super::checksum_word;
+use crate::bounds::{MAX_BIGGEST, MAX_INFO_AUX, MAX_INFO_DATABASES, MAX_PREFIXES};
+use crate::rdb::{Checksum, Format, Header, Item, Key, KeyEnd, Opcode, Piece, Values};
+
+/// The longest prefix of keys that is counted under its name.
+const MAX_PREFIX_LENGTH: usize = 64;
+
+/// How many prefixes are shown.
+const PREFIXES_SHOWN: usize = 20;
+
+/// Sums an RDB up.
+#[derive(Debug, Default)]
+pub struct Info {
+    header: Option<Header>,
+    aux: Vec<(Vec<u8>, Vec<u8>)>,
+    aux_key: Vec<u8>,
+    functions: u64,
+    keys: u64,
+    expires: u64,
+    databases: BTreeMap<u64, (u64, u64)>,
+    types: BTreeMap<&'static str, u64>,
+    encodings: BTreeMap<&'static str, u64>,
+    /// The biggest keys so far, the smallest of them on top.
+    biggest: BinaryHeap<Reverse<Big>>,
+    prefixes: HashMap<Vec<u8>, (u64, u64), foldhash::fast::RandomState>,
+    checksum: Option<Checksum>,
+    name: Vec<u8>,
+    key: Option<(u64, &'static str)>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Big {
+    bytes: u64,
+    name: Vec<u8>,
+    db: u64,
+    value_type: &'static str,
+    elements: u64,
+}
+
+impl Info {
+    /// The object of `rdb info -f json`. `bytes` are those of the RDB, `trailing` those that follow it.
+    #[must_use]
+    pub fn to_json(&self, bytes: u64, trailing: u64) -> Value {
+        let aux: Map<String, Value> = self
+            .aux
+            .iter()
+            .map(|(key, value)| (String::from_utf8_lossy(key).into_owned(), bytes_value(value)))
+            .collect();
+        json!({
+            "schema": 1,
+            "format": self.header.map(|header| match header.format {
+                Format::Redis => "REDIS",
+                Format::Valkey => "VALKEY",
+            }),
+            "version": self.header.map(|header| header.version),
+            "aux": aux,
+            "functions": self.functions,
+            "keys": self.keys,
+            "expires": self.expires,
+            "databases": self.databases.iter().map(|(db, (keys, expires))| json!({"db": db, "keys": keys, "expires": expires})).collect::<Vec<_>>(),
+            "types": self.types,
+            "encodings": self.encodings,
+            "bytes": bytes,
+            "checksum": self.checksum.map(checksum_word),
+            "trailing_bytes": trailing,
+            "biggest": self.biggest().iter().map(|big| json!({
+                "db": big.db,
+                "key": bytes_value(&big.name),
+                "type": big.value_type,
+                "bytes": big.bytes,
+                "elements": big.elements,
+            })).collect::<Vec<_>>(),
+            "prefixes": self.prefixes().iter().map(|(prefix, keys, bytes)| json!({
+                "prefix": bytes_value(prefix),
+                "keys": keys,
+                "bytes": bytes,
+            })).collect::<Vec<_>>(),
+            "complete": self.checksum.is_some(),
+        })
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub fn to_text(&self, name: &str, bytes: u64, trailing: u64) -> String {
+        let version = self.header.map_or_else(|| "no header".to_owned(), |header| header.to_string());
+        let mut text = format!(
+            "{}: {version}, {}, {} ({} with an expiry) in {}, {}, checksum {}\n",
+            terminal::safe(name.as_bytes()),
+            size(bytes),
+            count(self.keys, "key"),
+            self.expires,
+            count(self.databases.len() as u64, "database"),
+            count(self.functions, "function library").replace("librarys", "libraries"),
+            self.checksum.map_or("not reached", checksum_word),
+        );
+        if trailing > 0 {
+            text += &format!("{} follow the RDB\n", count(trailing, "byte"));
+        }
+        section(
+            &mut text,
+            "aux",
+            self.aux.iter().map(|(key, value)| [terminal::safe(key), terminal::safe(value), String::new()]),
+        );
+        section(
+            &mut text,
+            "databases",
+            self.databases.iter().map(|(db, (keys, expires))| {
+                [format!("db{db}"), count(*keys, "key"), format!("{expires} with an expiry")]
+            }),
+        );
+        section(
+            &mut text,
+            "types",
+            self.types.iter().map(|(name, keys)| [(*name).to_owned(), count(*keys, "key"), self.bar(*keys)]),
+        );
+        section(
+            &mut text,
+            "encodings",
+            self.encodings.iter().map(|(name, keys)| [(*name).to_owned(), count(*keys, "key"), self.bar(*keys)]),
+        );
+        section(
+            &mut text,
+            "biggest keys",
+            self.biggest().iter().map(|big| {
+                let what = format!("{} of {}", big.value_type, count(big.elements, "element"));
+                [size(big.bytes), what, format!("db{} {}", big.db, terminal::safe(&big.name))]
+            }),
+        );
+        section(
+            &mut text,
+            "prefixes",
+            self.prefixes().iter().map(|(prefix, keys, bytes)| {
+                [terminal::safe(prefix), format!("{}, {}", count(*keys, "key"), size(*bytes)), self.bar(*keys)]
+            }),
+        );
+        text
+    }
+
+    /// A bar as long as the share of the keys, forty cells for all of them.
+    fn bar(&self, keys: u64) -> String {
+        let cells = (keys * 40).div_ceil(self.keys.max(1));
+        "#".repeat(usize::try_from(cells).unwrap_or(0))
+    }
+
+    fn biggest(&self) -> Vec<&Big> {
+        let mut sorted: Vec<&Big> = self.biggest.iter().map(|Reverse(big)| big).collect();
+        sorted.sort_by(|a, b| b.cmp(a));
+        sorted
+    }
+
+    /// The prefixes with the most keys.
+    fn prefixes(&self) -> Vec<(&[u8], u64, u64)> {
+        let mut sorted: Vec<(&[u8], u64, u64)> =
+            self.prefixes.iter().map(|(prefix, (keys, bytes))| (prefix.as_slice(), *keys, *bytes)).collect();
+        sorted.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        sorted.truncate(PREFIXES_SHOWN);
+        sorted
+    }
+
+    fn count_prefix(&mut self, bytes: u64) {
+        let Some(end) = memchr::memchr(b':', &self.name[..self.name.len().min(MAX_PREFIX_LENGTH)]) else { return };
+        let prefix = &self.name[..=end];
+        if let Some((keys, total)) = self.prefixes.get_mut(prefix) {
+            *keys += 1;
+            *total += bytes;
+        } else if self.prefixes.len() < MAX_PREFIXES {
+            self.prefixes.insert(prefix.to_vec(), (1, bytes));
+        }
+    }
+}
+
+/// A byte string as a value of the contract.
+fn bytes_value(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => {
+            use base64::Engine;
+            json!({"base64": base64::engine::general_purpose::STANDARD.encode(bytes)})
+        }
+    }
+}
+
+/// Appends rows in columns under a title; nothing where there are none.
+fn section(text: &mut String, title: &str, rows: impl Iterator<Item = [String; 3]>) {
+    let rows: Vec<[String; 3]> = rows.collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(60);
+    let (first, second) = (width(0), width(1));
+    if !rows.is_empty() {
+        *text += &format!("\n{title}\n");
+    }
+    for [a, b, c] in &rows {
+        let line = format!("  {a:<first$}  {b:<second$}  {c}");
+        *text += line.trim_end();
+        text.push('\n');
+    }
+}
+
+impl Values for Info {
+    fn header(&mut self, header: Header) {
+        self.header = Some(header);
+    }
+
+    fn record(&mut self, opcode: Opcode) {
+        const FUNCTION2: u8 = 0xf5;
+        self.functions += u64::from(opcode.byte == FUNCTION2);
+    }
+
+    fn key(&mut self, key: &Key<'_>) {
+        if !key.name.is_empty() || key.name_length == 0 {
+            self.name.clear();
+            self.name.extend_from_slice(key.name);
+        }
+        let expires = u64::from(key.expires_at_ms.is_some());
+        self.keys += 1;
+        self.expires += expires;
+        if self.databases.len() < MAX_INFO_DATABASES || self.databases.contains_key(&key.db) {
+            let database = self.databases.entry(key.db).or_default();
+            database.0 += 1;
+            database.1 += expires;
+        }
+        *self.types.entry(key.value_type.name()).or_default() += 1;
+        *self.encodings.entry(key.encoding.name()).or_default() += 1;
+        self.key = Some((key.db, key.value_type.name()));
+    }
+
+    fn key_end(&mut self, end: KeyEnd) {
+        self.count_prefix(end.bytes);
+        let Some((db, value_type)) = self.key.take() else { return };
+        let full = self.biggest.len() >= MAX_BIGGEST;
+        if full && self.biggest.peek().is_some_and(|Reverse(least)| least.bytes >= end.bytes) {
+            return;
+        }
+        if full {
+            self.biggest.pop();
+        }
+        let name = self.name[..self.name.len().min(4096)].to_vec();
+        self.biggest.push(Reverse(Big { bytes: end.bytes, name, db, value_type, elements: end.elements }));
+    }
+
+    fn text(&mut self, item: Item, piece: Piece<'_>) {
+        let target = match item {
+            Item::AuxKey => &mut self.aux_key,
+            Item::LongKey => &mut self.name,
+            Item::AuxValue if piece.is_first() && self.aux.len() < MAX_INFO_AUX => {
+                self.aux.push((self.aux_key.clone(), piece.bytes[..piece.bytes.len().min(4096)].to_vec()));
+                return;
+            }
+            _ => return,
+        };
+        if piece.is_first() {
+            target.clear();
+        }
+        target.extend_from_slice(&piece.bytes[..piece.bytes.len().min(4096)]);
+    }
+
+    fn end(&mut self, checksum: Checksum) {
+        self.checksum = Some(checksum);
+    }
+}

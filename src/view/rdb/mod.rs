@@ -1,0 +1,41 @@
+//! What an RDB holds, for people and programs: its keys, its values, its numbers.
+
+mod dump;
+mod info;
+mod keys;
+
+pub use dump::Dump;
+pub use info::Info;
+pub use keys::{KeyForm, Keys};
+
+use super::json::write_string;
+use super::output::Output;
+use crate::rdb::Checksum;
+
+/// A checksum's verdict as a word: `ok`, `bad`, `off`, or `absent` below version 5.
+#[must_use]
+pub fn checksum_word(checksum: Checksum) -> &'static str {
+    match checksum {
+        Checksum::Ok => "ok",
+        Checksum::Bad { .. } => "bad",
+        Checksum::Off => "off",
+        Checksum::Absent => "absent",
+    }
+}
+
+/// Appends `,"field":` and a number, or `null`.
+fn number(output: &mut Output, field: &str, value: Option<i128>) {
+    let out = output.buffer();
+    out.extend_from_slice(field.as_bytes());
+    match value {
+        Some(value) => out.extend_from_slice(value.to_string().as_bytes()),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Appends `,"field":` and a word.
+fn word(output: &mut Output, field: &str, value: &str) {
+    let out = output.buffer();
+    out.extend_from_slice(field.as_bytes());
+    write_string(out, value.as_bytes());
+}
