@@ -135,11 +135,10 @@ fn of_client(speech: [Speech; 2], prefixes: &[Prefix; 2], enough: bool) -> Verdi
         [Speech::Silent, Speech::Silent] => Verdict::Wait,
         [Speech::Other, Speech::Replies | Speech::RefusingLogin] => Verdict::Client(Direction::FromInitiator),
         [Speech::Other, _] => Verdict::Foreign(Foreign::Unknown),
-        // Only the server's side is in the capture: a stream without a handshake, or replies.
-        [Speech::Silent, Speech::Stream | Speech::Command] if enough => {
-            Verdict::Link(Direction::FromInitiator, Opening::Midstream)
-        }
-        [Speech::Silent, Speech::Replies | Speech::RefusingLogin] if enough => {
+        // Only the server's side is in the capture: a stream of which the handshake is missing, or replies. An array for
+        // an answer reads like a command; a master would have answered a handshake first.
+        [Speech::Silent, Speech::Stream] if enough => Verdict::Link(Direction::FromInitiator, Opening::Midstream),
+        [Speech::Silent, Speech::Replies | Speech::RefusingLogin | Speech::Command] if enough => {
             Verdict::Client(Direction::FromInitiator)
         }
         [Speech::Silent | Speech::Unfinished, _] if enough && prefixes[0].length + prefixes[1].length > 0 => {
@@ -385,6 +384,13 @@ mod tests {
         // The capture has only what went to the server (`dst port 6379`), or only what came from it.
         assert_eq!(judge(GET, b"", false, true), Verdict::Client(Direction::FromInitiator));
         assert_eq!(judge(b"", GET, false, true), Verdict::Link(Direction::FromInitiator, Opening::Midstream));
+    }
+
+    #[test]
+    fn an_array_for_an_answer_is_no_stream() {
+        // Only the server's side of a connection from its SYN on: what HGETALL is answered with reads like a command.
+        let array = b"*2\r\n$5\r\nfield\r\n$5\r\nvalue\r\n";
+        assert_eq!(judge(b"", array, true, true), Verdict::Client(Direction::FromInitiator));
     }
 
     #[test]
