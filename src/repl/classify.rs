@@ -135,11 +135,10 @@ fn of_client(speech: [Speech; 2], prefixes: &[Prefix; 2], enough: bool) -> Verdi
         [Speech::Silent, Speech::Silent] => Verdict::Wait,
         [Speech::Other, Speech::Replies | Speech::RefusingLogin] => Verdict::Client(Direction::FromInitiator),
         [Speech::Other, _] => Verdict::Foreign(Foreign::Unknown),
-        // Only the server's side is in the capture: a stream without a handshake, or replies.
-        [Speech::Silent, Speech::Stream | Speech::Command] if enough => {
-            Verdict::Link(Direction::FromInitiator, Opening::Midstream)
-        }
-        [Speech::Silent, Speech::Replies | Speech::RefusingLogin] if enough => {
+        // Only the server's side is in the capture: a stream of which the handshake is missing, or replies. An array for
+        // an answer reads like a command; a master would have answered a handshake first.
+        [Speech::Silent, Speech::Stream] if enough => Verdict::Link(Direction::FromInitiator, Opening::Midstream),
+        [Speech::Silent, Speech::Replies | Speech::RefusingLogin | Speech::Command] if enough => {
             Verdict::Client(Direction::FromInitiator)
         }
         [Speech::Silent | Speech::Unfinished, _] if enough && prefixes[0].length + prefixes[1].length > 0 => {
@@ -166,11 +165,17 @@ fn of_strangers(speech: [Speech; 2], initiator: Endpoint, responder: Endpoint, e
         return Verdict::Wait;
     }
     for direction in Direction::BOTH {
-        // So many commands without an answer are no client's: a stream whose replica's side is not in the capture.
-        if matches!(speech[direction.index()], Speech::Command | Speech::Stream)
-            && speech[direction.other().index()] == Speech::Silent
-        {
-            return Verdict::Link(direction.other(), Opening::Midstream);
+        // So many commands without an answer: a stream whose replica's side is not in the capture, or an ordinary client
+        // whose server's side is not. Servers listen on lower ports than those that clients are given.
+        let (from, to) =
+            if direction == Direction::FromInitiator { (initiator, responder) } else { (responder, initiator) };
+        let silent = speech[direction.other().index()] == Speech::Silent;
+        match speech[direction.index()] {
+            Speech::Command if silent && from.port > to.port => return Verdict::Client(direction),
+            Speech::Command | Speech::Stream if silent => {
+                return Verdict::Link(direction.other(), Opening::Midstream);
+            }
+            _ => {}
         }
     }
     // Servers listen on lower ports than those that clients are given.
@@ -206,12 +211,14 @@ fn of_commands(bytes: &[u8]) -> Speech {
     let mut decoder = CommandDecoder::new(64);
     let mut input = bytes;
     let mut greeted = false;
+    let mut pinged = false;
     let mut greeting = Speech::Greeting;
     loop {
+        let rest = input;
         match decoder.next(&mut input) {
             Step::Newline => {}
             Step::NeedMore if greeted => return greeting,
-            Step::NeedMore => return Speech::Unfinished,
+            Step::NeedMore => return of_beginning(rest),
             Step::Malformed { .. } => return Speech::Other,
             Step::Command(command) => {
                 if !(command.is("PING") || command.is("AUTH")) {
@@ -221,19 +228,37 @@ fn of_commands(bytes: &[u8]) -> Speech {
                 if command.name() == b"ping" && !command.inline() && !greeted {
                     return Speech::Stream;
                 }
-                if greeted && command.is("AUTH") {
+                if pinged && command.is("AUTH") {
                     greeting = Speech::Login;
                 }
+                pinged |= command.is("PING");
                 greeted = true;
             }
         }
     }
 }
 
-fn of_command(command: &Command<'_>) -> Speech {
-    if command.is("PSYNC") || command.is("SYNC") {
-        return Speech::Replica;
+/// A command of which only the beginning was kept: its name may be enough.
+fn of_beginning(bytes: &[u8]) -> Speech {
+    let Some(name) = name_of_beginning(bytes) else { return Speech::Unfinished };
+    let decisive: [&[u8]; 5] = [b"PING", b"AUTH", b"REPLCONF", b"PSYNC", b"SYNC"];
+    if decisive.iter().any(|known| name.eq_ignore_ascii_case(known)) { Speech::Unfinished } else { of_name(name) }
+}
+
+/// The first argument of an array of bulk strings, where it is there as a whole.
+fn name_of_beginning(bytes: &[u8]) -> Option<&[u8]> {
+    fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+        let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+        Some((&bytes[..end], &bytes[end + 2..]))
     }
+    let (_, rest) = line(bytes.strip_prefix(b"*")?)?;
+    let (length, rest) = line(rest.strip_prefix(b"$")?)?;
+    let length: usize = std::str::from_utf8(length).ok()?.parse().ok()?;
+    rest.get(..length)
+}
+
+/// What a command's name tells that is none of a handshake's.
+fn of_name(name: &[u8]) -> Speech {
     // What a subscriber is sent looks like commands, too.
     let pushes: [&[u8]; 9] = [
         b"message",
@@ -246,12 +271,19 @@ fn of_command(command: &Command<'_>) -> Speech {
         b"punsubscribe",
         b"sunsubscribe",
     ];
-    if pushes.contains(&command.name()) {
+    if pushes.contains(&name) {
         return Speech::Replies;
     }
+    let readable = name.iter().all(|byte| byte.is_ascii_graphic()) && !name.is_empty();
+    if readable { Speech::Command } else { Speech::Other }
+}
+
+fn of_command(command: &Command<'_>) -> Speech {
+    if command.is("PSYNC") || command.is("SYNC") {
+        return Speech::Replica;
+    }
     if !command.is("REPLCONF") {
-        let readable = command.name().iter().all(|byte| byte.is_ascii_graphic()) && !command.name().is_empty();
-        return if readable { Speech::Command } else { Speech::Other };
+        return of_name(command.name());
     }
     match command.argument(1) {
         Some(option) if option.eq_ignore_ascii_case(b"ACK") => Speech::Acking,
@@ -326,6 +358,39 @@ mod tests {
         assert_eq!(judge(&[PING, login].concat(), refused, true, false), REPLICA);
         let client = Verdict::Client(Direction::FromInitiator);
         assert_eq!(judge(login, b"-ERR invalid password\r\n", true, true), client);
+    }
+
+    #[test]
+    fn a_client_that_tries_a_second_password_is_no_link() {
+        let logins = b"*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n*2\r\n$4\r\nAUTH\r\n$1\r\ny\r\n";
+        let refused = b"-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+        let client = Verdict::Client(Direction::FromInitiator);
+        assert_eq!(judge(logins, &refused.repeat(2), true, true), client);
+        assert_eq!(judge(logins, &refused.repeat(2), false, true), client);
+    }
+
+    #[test]
+    fn a_command_longer_than_what_is_kept_is_known_by_its_name() {
+        let mut set = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20000\r\n".to_vec();
+        set.resize(4096, 0x6b);
+        assert_eq!(judge(&set, b"", true, false), Verdict::Client(Direction::FromInitiator));
+        assert_eq!(judge(&set, b"+OK\r\n", false, false), Verdict::Client(Direction::FromInitiator));
+        assert_eq!(judge(b"", &set, false, true), Verdict::Link(Direction::FromInitiator, Opening::Midstream));
+        assert_eq!(judge(b"*3\r\n$8\r\nREPLCONF\r\n$3\r\n", b"", true, false), Verdict::Wait);
+    }
+
+    #[test]
+    fn midstream_the_side_with_the_server_s_port_is_the_master() {
+        // The capture has only what went to the server (`dst port 6379`), or only what came from it.
+        assert_eq!(judge(GET, b"", false, true), Verdict::Client(Direction::FromInitiator));
+        assert_eq!(judge(b"", GET, false, true), Verdict::Link(Direction::FromInitiator, Opening::Midstream));
+    }
+
+    #[test]
+    fn an_array_for_an_answer_is_no_stream() {
+        // Only the server's side of a connection from its SYN on: what HGETALL is answered with reads like a command.
+        let array = b"*2\r\n$5\r\nfield\r\n$5\r\nvalue\r\n";
+        assert_eq!(judge(b"", array, true, true), Verdict::Client(Direction::FromInitiator));
     }
 
     #[test]

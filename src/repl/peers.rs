@@ -259,7 +259,12 @@ impl Shared {
         attempts.burst += 1;
         attempts.total += 1;
         attempts.last_link = outcome.number;
-        let ending = outcome.error.unwrap_or_else(|| if outcome.reset { "a reset" } else { "no reply" }.to_owned());
+        let ending = match outcome.error {
+            Some(error) => error,
+            None if outcome.reset => "a reset".to_owned(),
+            None if outcome.synced => "a sync that led to no stream".to_owned(),
+            None => "no reply".to_owned(),
+        };
         if let Some((_, count)) = attempts.endings.iter_mut().find(|(known, _)| *known == ending) {
             *count += 1;
         } else if attempts.endings.len() < MAX_ENDINGS {
@@ -318,5 +323,31 @@ fn make_room<K: Copy + Eq + std::hash::Hash, V>(map: &mut HashMap<K, V, foldhash
         && let Some(&key) = map.keys().next()
     {
         map.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{FrameNumber, Timestamp};
+
+    #[test]
+    fn syncs_that_came_to_nothing_do_not_end_with_no_reply() {
+        let ends = [40000, 6379].map(|port| Endpoint { address: 1, port });
+        let outcome = || Outcome {
+            ends: (ends[0], ends[1]),
+            port: None,
+            number: LinkNumber::default(),
+            stamp: Stamp { frame: FrameNumber(1), time: Some(Timestamp { nanos: 1, digits: 6 }) },
+            synced: true,
+            connected: false,
+            rdb_channel: false,
+            closed: true,
+            reset: false,
+            error: None,
+        };
+        let mut shared = Shared::default();
+        let words = (0..STORM_ATTEMPTS).find_map(|_| shared.ended(outcome())).expect("a storm");
+        assert!(words.ends_with("10 of them ended with a sync that led to no stream"), "{words}");
     }
 }
