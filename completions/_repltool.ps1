@@ -29,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('sniff', 'sniff', [CompletionResultType]::ParameterValue, 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind')
             [CompletionResult]::new('extract', 'extract', [CompletionResultType]::ParameterValue, 'Carve the RDB or the replication stream of a link out of a capture, byte for byte')
+            [CompletionResult]::new('rdb', 'rdb', [CompletionResultType]::ParameterValue, 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print shell completions')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page, of repltool or of one command')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -91,6 +92,94 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'repltool;rdb' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
+            [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
+            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'repltool;rdb;info' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'repltool;rdb;keys' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'repltool;rdb;dump' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'repltool;rdb;check' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'repltool;rdb;help' {
+            [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
+            [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
+            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'repltool;rdb;help;info' {
+            break
+        }
+        'repltool;rdb;help;keys' {
+            break
+        }
+        'repltool;rdb;help;dump' {
+            break
+        }
+        'repltool;rdb;help;check' {
+            break
+        }
+        'repltool;rdb;help;help' {
+            break
+        }
         'repltool;completions' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -111,6 +200,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('sniff', 'sniff', [CompletionResultType]::ParameterValue, 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind')
             [CompletionResult]::new('extract', 'extract', [CompletionResultType]::ParameterValue, 'Carve the RDB or the replication stream of a link out of a capture, byte for byte')
+            [CompletionResult]::new('rdb', 'rdb', [CompletionResultType]::ParameterValue, 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print shell completions')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page, of repltool or of one command')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -123,6 +213,25 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;help;extract' {
+            break
+        }
+        'repltool;help;rdb' {
+            [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
+            [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
+            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            break
+        }
+        'repltool;help;rdb;info' {
+            break
+        }
+        'repltool;help;rdb;keys' {
+            break
+        }
+        'repltool;help;rdb;dump' {
+            break
+        }
+        'repltool;help;rdb;check' {
             break
         }
         'repltool;help;completions' {

@@ -26,6 +26,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand sniff 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
             cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
             cand extract 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
+            cand rdb 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
             cand completions 'Print shell completions'
             cand man 'Print the man page, of repltool or of one command'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -84,6 +85,83 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'repltool;rdb'= {
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+            cand keys 'List its keys, a line each'
+            cand dump 'Write all of it, a JSON object a record'
+            cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'repltool;rdb;info'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;rdb;keys'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;rdb;dump'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;rdb;check'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;rdb;help'= {
+            cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+            cand keys 'List its keys, a line each'
+            cand dump 'Write all of it, a JSON object a record'
+            cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'repltool;rdb;help;info'= {
+        }
+        &'repltool;rdb;help;keys'= {
+        }
+        &'repltool;rdb;help;dump'= {
+        }
+        &'repltool;rdb;help;check'= {
+        }
+        &'repltool;rdb;help;help'= {
+        }
         &'repltool;completions'= {
             cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
             cand -h 'Print help (see more with ''--help'')'
@@ -102,6 +180,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand sniff 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
             cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
             cand extract 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
+            cand rdb 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
             cand completions 'Print shell completions'
             cand man 'Print the man page, of repltool or of one command'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -111,6 +190,20 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;report'= {
         }
         &'repltool;help;extract'= {
+        }
+        &'repltool;help;rdb'= {
+            cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+            cand keys 'List its keys, a line each'
+            cand dump 'Write all of it, a JSON object a record'
+            cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+        }
+        &'repltool;help;rdb;info'= {
+        }
+        &'repltool;help;rdb;keys'= {
+        }
+        &'repltool;help;rdb;dump'= {
+        }
+        &'repltool;help;rdb;check'= {
         }
         &'repltool;help;completions'= {
         }

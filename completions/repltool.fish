@@ -32,6 +32,7 @@ complete -c repltool -n "__fish_repltool_needs_command" -s V -l version -d 'Prin
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "completions" -d 'Print shell completions'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "man" -d 'Print the man page, of repltool or of one command'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -73,6 +74,58 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "keys" -d 'List its keys, a line each'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'JSON Lines'
+csv\t'Comma-separated values'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "keys" -d 'List its keys, a line each'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
@@ -83,9 +136,14 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "completions" -d 'Print shell completions'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "completions" -d 'Print shell completions'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "keys" -d 'List its keys, a line each'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'

@@ -40,7 +40,8 @@ fn completions_are_the_binarys() {
 
 #[test]
 fn every_command_has_a_man_page() {
-    for command in [None, Some("sniff"), Some("report"), Some("extract"), Some("completions"), Some("man")] {
+    for command in [None, Some("sniff"), Some("report"), Some("extract"), Some("rdb"), Some("completions"), Some("man")]
+    {
         let mut arguments = vec!["man"];
         arguments.extend(command);
         let page = stdout(&arguments);

@@ -48,7 +48,15 @@ enum Line {
 struct Group {
     pending: Vec<Pending>,
     owners: HashMap<StreamId, usize>,
-    consumers: Vec<(Vec<u8>, i64, Option<i64>, Vec<StreamId>)>,
+    consumers: Vec<Consumer>,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    name: Vec<u8>,
+    seen_ms: i64,
+    active_ms: Option<i64>,
+    owned: Vec<StreamId>,
 }
 
 impl Dump {
@@ -315,6 +323,9 @@ impl Values for Dump {
                 other => format!("{other:?}"),
             };
             self.raw(&format!(",\"{name}\":{value}"));
+            if item == Item::ModuleWhen {
+                self.open(",\"values\":[", b']');
+            }
         }
     }
 
@@ -366,13 +377,14 @@ impl Values for Dump {
     }
 
     fn consumer(&mut self, seen_ms: i64, active_ms: Option<i64>) {
-        self.group.consumers.push((std::mem::take(&mut self.name), seen_ms, active_ms, Vec::new()));
+        let name = std::mem::take(&mut self.name);
+        self.group.consumers.push(Consumer { name, seen_ms, active_ms, owned: Vec::new() });
     }
 
     fn owned(&mut self, id: StreamId) {
         let last = self.group.consumers.len().saturating_sub(1);
-        if let Some((.., ids)) = self.group.consumers.last_mut() {
-            ids.push(id);
+        if let Some(consumer) = self.group.consumers.last_mut() {
+            consumer.owned.push(id);
             self.group.owners.insert(id, last);
         }
     }
@@ -386,21 +398,21 @@ impl Values for Dump {
             self.id(pending.id);
             self.raw(&format!(",{},{},", pending.delivered_ms, pending.count));
             match group.owners.get(&pending.id).and_then(|&owner| group.consumers.get(owner)) {
-                Some((name, ..)) => write_bytes(&mut self.output, name),
+                Some(owner) => write_bytes(&mut self.output, &owner.name),
                 None => self.raw("null"),
             }
             self.raw("]");
         }
         self.close();
         self.open(",\"consumers\":[", b']');
-        for (name, seen_ms, active_ms, ids) in &group.consumers {
+        for Consumer { name, seen_ms, active_ms, owned } in &group.consumers {
             self.separate();
             self.raw("{\"name\":");
             write_bytes(&mut self.output, name);
             number(&mut self.output, ",\"seen_ms\":", Some((*seen_ms).into()));
             number(&mut self.output, ",\"active_ms\":", active_ms.map(Into::into));
             self.open(",\"pel\":[", b']');
-            for &id in ids {
+            for &id in owned {
                 self.separate();
                 self.id(id);
             }
@@ -412,11 +424,18 @@ impl Values for Dump {
     }
 
     fn module(&mut self, id: ModuleId) {
-        let opener = if matches!(self.line, Line::Record(_)) { ",\"value\":{\"module\":" } else { "{\"module\":" };
-        self.open(opener, b'}');
+        // A module's aux record tells next whether it stands before or after the keys.
+        let aux = self.line == Line::Record(MODULE_AUX);
+        if aux {
+            self.raw(",\"module\":");
+        } else {
+            self.open("{\"module\":", b'}');
+        }
         write_string(self.output.buffer(), &id.name());
         number(&mut self.output, ",\"version\":", Some(id.version().into()));
-        self.open(",\"values\":[", b']');
+        if !aux {
+            self.open(",\"values\":[", b']');
+        }
     }
 
     fn module_number(&mut self, value: Number) {

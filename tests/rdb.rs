@@ -1,0 +1,122 @@
+//! `repltool rdb` over the RDBs inside recordings of real servers, and over damaged copies of them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn capture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures").join(name)
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let folder = capture("").to_owned();
+    Command::new(env!("CARGO_BIN_EXE_repltool")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The RDB of a capture's full sync, as a file of its own.
+fn extracted(name: &str, folder: &Path) -> PathBuf {
+    let path = folder.join("dump.rdb");
+    printed(&["extract", name, "--link", "1", "--rdb", path.to_str().unwrap()]);
+    path
+}
+
+#[test]
+fn an_rdb_is_summed_up_for_people() {
+    insta::assert_snapshot!(printed(&["rdb", "info", "r70-s02_full_diskless.pcap"]));
+}
+
+#[test]
+fn every_key_has_a_line_and_a_value() {
+    let name = "r70-s02_full_diskless.pcap";
+    let keys = lines(&printed(&["rdb", "keys", "--json", name]));
+    let dump = lines(&printed(&["rdb", "dump", "--json", name]));
+    let info: Value = serde_json::from_str(&printed(&["rdb", "info", "--json", name])).unwrap();
+    let dumped: Vec<&Value> = dump.iter().filter(|record| record["record"] == "key").collect();
+    assert_eq!((keys.len(), dumped.len()), (57, 57));
+    for (key, value) in keys.iter().zip(dumped) {
+        for field in ["db", "key", "type", "encoding", "expires_at_ms"] {
+            assert_eq!(key[field], value[field]);
+        }
+        let length = value["value"].as_array().map(Vec::len);
+        if let Some(length) = length {
+            assert_eq!(key["elements"], length, "{key}");
+        }
+    }
+    assert_eq!((&info["keys"], &info["checksum"], &info["trailing_bytes"]), (&57.into(), &"ok".into(), &0.into()));
+    let last = dump.last().unwrap();
+    assert_eq!((&last["record"], &last["checksum"], &last["keys"]), (&"end".into(), &"ok".into(), &57.into()));
+    let csv = printed(&["rdb", "keys", "-f", "csv", name]);
+    assert_eq!(csv.lines().count(), 58);
+    assert!(csv.starts_with("db,key,type,"));
+}
+
+#[test]
+fn the_same_rdb_is_the_same_wherever_it_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = extracted("r70-s02_full_diskless.pcap", folder.path());
+    let rdb = fs::read(&file).unwrap();
+    let framed = folder.path().join("framed");
+    let mark = "0123456789".repeat(4);
+    let header = format!("\n+FULLRESYNC {} 0\r\n$EOF:{mark}\r\n", "a".repeat(40));
+    fs::write(&framed, [header.as_bytes(), &rdb, mark.as_bytes()].concat()).unwrap();
+    let preamble = folder.path().join("appendonly.aof");
+    fs::write(&preamble, [&rdb[..], b"*1\r\n$4\r\nPING\r\n"].concat()).unwrap();
+    let expected = printed(&["rdb", "dump", "--json", "r70-s02_full_diskless.pcap"]);
+    for path in [&file, &framed, &preamble] {
+        assert_eq!(printed(&["rdb", "dump", "--json", path.to_str().unwrap()]), expected);
+    }
+}
+
+#[test]
+fn damage_is_found_and_what_could_be_read_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = extracted("r70-s02_full_diskless.pcap", folder.path());
+    let sound = fs::read(&file).unwrap();
+    let path = file.to_str().unwrap();
+    for cut in [9, 100, sound.len() / 2, sound.len() - 4] {
+        fs::write(&file, &sound[..cut]).unwrap();
+        let output = run(&["rdb", "check", "--json", path]);
+        assert_eq!(output.status.code(), Some(1));
+        let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(verdict["ok"], false);
+        assert!(verdict["error"]["offset"].as_u64().unwrap() <= cut as u64, "{verdict}");
+        let output = run(&["rdb", "dump", "--json", path]);
+        assert_eq!(output.status.code(), Some(2));
+        let records = lines(&String::from_utf8(output.stdout).unwrap());
+        let keys = records.iter().filter(|record| record["record"] == "key").count();
+        assert_eq!(verdict["keys"], keys);
+    }
+    let mut flipped = sound.clone();
+    let last = flipped.len() - 1;
+    flipped[last] ^= 1;
+    fs::write(&file, &flipped).unwrap();
+    let output = run(&["rdb", "check", path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("the checksum is"));
+}
+
+#[test]
+fn what_is_no_rdb_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "no such format").unwrap();
+    let output = run(&["rdb", "check", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let output = run(&["rdb", "info", "r70-s04_partial_backlog.pcap"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("say which with --link"));
+}
