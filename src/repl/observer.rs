@@ -318,11 +318,36 @@ impl<S: Sink> Observer<S> {
         undecided.items.push(Item { direction, stamp, position, what: What::Data { start, length: bytes.len() } });
         let after = undecided.weight();
         self.undecided = self.undecided + after - before;
-        let full = after > MAX_UNDECIDED || self.undecided > MAX_UNDECIDED_TOTAL;
-        self.decide(connection, full);
-        if full {
-            self.give_up(connection);
+        self.decide(connection, false);
+        if after <= MAX_UNDECIDED && self.undecided <= MAX_UNDECIDED_TOTAL {
+            return;
         }
+        // Perhaps an RDB of which the capture lacks the beginning: what follows it may come before the first ACK.
+        if connection.syn_seen || self.undecided > MAX_UNDECIDED_TOTAL {
+            self.decide(connection, true);
+            self.give_up(connection);
+        } else {
+            self.trim(connection);
+        }
+    }
+
+    /// Forgets the older half of what is kept of an undecided connection.
+    fn trim(&mut self, connection: &Connection) {
+        let Some(State::Undecided(undecided)) = self.connections.get_mut(connection.slot) else { return };
+        let before = undecided.weight();
+        undecided.items.drain(..undecided.items.len().div_ceil(2));
+        let first = undecided.items.iter().find_map(|item| match item.what {
+            What::Data { start, .. } => Some(start),
+            What::Gap(_) => None,
+        });
+        let dropped = first.unwrap_or(undecided.bytes.len());
+        undecided.bytes.drain(..dropped);
+        for item in &mut undecided.items {
+            if let What::Data { start, .. } = &mut item.what {
+                *start -= dropped;
+            }
+        }
+        self.undecided = self.undecided + undecided.weight() - before;
     }
 
     /// A connection that is still undecided although no more of it can be kept is foreign, until it speaks as a replica.
