@@ -17,6 +17,12 @@ pub use file::{CaptureFile, Format};
 pub use filter::{Filter, FilterError};
 pub use write::{CaptureWriter, WriteError};
 
+/// Whether a file with these first bytes is a capture, compressed or not.
+#[must_use]
+pub fn is_capture(head: &[u8]) -> bool {
+    classic::detect(head) || pcapng::detect(head) || Compression::detect(head).is_some()
+}
+
 use crate::units::{Stamp, Timestamp};
 use std::ops::Range;
 

@@ -213,9 +213,9 @@ pub(super) enum RdbCommand {
     Check(RdbArgs),
 }
 
-/// What is common to the commands about an RDB.
+/// Where an RDB comes from.
 #[derive(Debug, clap::Args)]
-pub(super) struct RdbArgs {
+pub(super) struct RdbSource {
     /// The RDB: a file of any of the kinds, or `-` for standard input.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
@@ -223,6 +223,13 @@ pub(super) struct RdbArgs {
     /// Of a capture, the link whose RDB is meant; needed where it holds several.
     #[arg(short, long, value_name = "N")]
     pub(super) link: Option<u32>,
+}
+
+/// The arguments of most commands about an RDB.
+#[derive(Debug, clap::Args)]
+pub(super) struct RdbArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
 
     #[command(flatten)]
     pub(super) format: FormatArgs,
@@ -231,13 +238,8 @@ pub(super) struct RdbArgs {
 /// The arguments of `rdb keys`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RdbKeysArgs {
-    /// The RDB: a file of any of the kinds, or `-` for standard input.
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-
-    /// Of a capture, the link whose RDB is meant; needed where it holds several.
-    #[arg(short, long, value_name = "N")]
-    pub(super) link: Option<u32>,
+    #[command(flatten)]
+    pub(super) source: RdbSource,
 
     /// The form of the output.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]

@@ -135,9 +135,9 @@ mod present {
             }
             // A batch is what has come within some milliseconds: its lines go out together, and at once.
             pipeline.observer.sink.pass_on();
-            if let Some(error) = pipeline.observer.sink.error() {
+            if let Err(error) = pipeline.observer.sink.lines().result() {
                 source.stop();
-                return Err(io::Error::new(error.kind(), format!("standard output: {error}")).into());
+                return Err(error.into());
             }
             if left == 0 {
                 source.stop();

@@ -56,13 +56,11 @@ fn watch<V: View>(args: &SniffArgs, settings: Settings, view: V) -> anyhow::Resu
     let Some(path) = &args.read else { return live::run(args, settings, view) };
     let writer = input::writer(args.write.as_deref(), Some(path))?;
     let plan = Plan { path, filter: &args.filter, writer, count: args.count, settings };
-    let mut passed = input::pass(plan, view, |view| view.error().is_some())?;
+    let mut passed = input::pass(plan, view, |view| view.lines().error().is_some())?;
     let counts = passed.pipeline.counts();
     let observer = &mut passed.pipeline.observer;
     observer.sink.flush();
-    if let Some(error) = observer.sink.error() {
-        return Err(io::Error::new(error.kind(), format!("standard output: {error}")).into());
-    }
+    observer.sink.lines().result()?;
     if let Some(damage) = passed.file.damage() {
         say(&damage.to_string());
     }

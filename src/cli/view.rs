@@ -1,11 +1,10 @@
 //! What a run needs of a view besides taking events.
 
-use std::io;
-
 use crate::repl::Sink;
 #[cfg(feature = "live")]
 use crate::units::Timestamp;
 use crate::view::json::JsonLines;
+use crate::view::output::Output;
 use crate::view::text::Text;
 
 /// A view that lines go through.
@@ -18,8 +17,8 @@ pub(super) trait View: Sink {
     /// It is `now`, and nothing has come for a while.
     #[cfg(feature = "live")]
     fn tick(&mut self, now: Timestamp);
-    /// The first error of the output.
-    fn error(&self) -> Option<&io::Error>;
+    /// Where the lines go, and whether they still get there.
+    fn lines(&self) -> &Output;
 }
 
 impl View for JsonLines {
@@ -35,8 +34,8 @@ impl View for JsonLines {
         Self::flush(self);
     }
 
-    fn error(&self) -> Option<&io::Error> {
-        self.output().error()
+    fn lines(&self) -> &Output {
+        self.output()
     }
 }
 
@@ -55,7 +54,7 @@ impl View for Text {
         self.output_mut().flush();
     }
 
-    fn error(&self) -> Option<&io::Error> {
-        self.output().error()
+    fn lines(&self) -> &Output {
+        self.output()
     }
 }

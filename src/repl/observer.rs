@@ -97,7 +97,6 @@ impl Undecided {
 struct Item {
     direction: Direction,
     stamp: Stamp,
-    position: Position,
     what: What,
 }
 
@@ -246,28 +245,20 @@ impl<S: Sink> Observer<S> {
                 What::Data { start, length } => {
                     let bytes = undecided.bytes.get(start..start + length).unwrap_or_default();
                     // Counted when it came.
-                    self.deliver(connection, item.direction, item.position, bytes, item.stamp, false);
+                    self.deliver(connection, item.direction, bytes, item.stamp, false);
                 }
-                What::Gap(bytes) => self.gap(connection, item.direction, item.position, bytes, item.stamp),
+                What::Gap(bytes) => self.lose(connection, item.direction, bytes, item.stamp),
             }
         }
     }
 
     #[inline]
-    fn deliver(
-        &mut self,
-        connection: &Connection,
-        direction: Direction,
-        position: Position,
-        bytes: &[u8],
-        stamp: Stamp,
-        count: bool,
-    ) {
+    fn deliver(&mut self, connection: &Connection, direction: Direction, bytes: &[u8], stamp: Stamp, count: bool) {
         match self.connections.get_mut(connection.slot) {
             Some(State::Link(link)) => {
                 self.totals.link_bytes += bytes.len() as u64;
                 let mut cx = Context { stamp, shared: &mut self.shared, sink: &mut self.sink };
-                link.data(direction, position, bytes, &mut cx);
+                link.data(direction, bytes, &mut cx);
                 if !self.shared.announcements.is_empty() {
                     self.announce(stamp);
                 }
@@ -283,26 +274,26 @@ impl<S: Sink> Observer<S> {
                     let client = *client;
                     self.totals.clients.connections -= 1;
                     self.open_link(connection, client, Opening::Handshake);
-                    self.deliver(connection, direction, position, bytes, stamp, count);
+                    self.deliver(connection, direction, bytes, stamp, count);
                 }
             }
             Some(State::Foreign(Foreign::Unknown)) if classify::acknowledges(bytes) => {
                 // So it was a link of which the capture lacks the beginning: what came before was an RDB.
                 self.totals.unknown.connections = self.totals.unknown.connections.saturating_sub(1);
                 self.open_link(connection, direction, Opening::Midstream);
-                self.deliver(connection, direction, position, bytes, stamp, count);
+                self.deliver(connection, direction, bytes, stamp, count);
             }
             Some(State::Foreign(foreign)) => {
                 let foreign = *foreign;
                 self.tally(foreign).bytes += bytes.len() as u64;
             }
-            _ => self.keep(connection, direction, position, bytes, stamp),
+            _ => self.keep(connection, direction, bytes, stamp),
         }
     }
 
     /// Keeps a delivery of a connection that is not known yet, and looks whether it is now. Where more has come than can
     /// be kept, it is judged by what there is.
-    fn keep(&mut self, connection: &Connection, direction: Direction, position: Position, bytes: &[u8], stamp: Stamp) {
+    fn keep(&mut self, connection: &Connection, direction: Direction, bytes: &[u8], stamp: Stamp) {
         let state = self.state_of(connection.slot);
         if !matches!(state, State::Undecided(_)) {
             *state = State::Undecided(Box::default());
@@ -315,7 +306,7 @@ impl<S: Sink> Observer<S> {
         prefix.length += bytes.len() as u64;
         let start = undecided.bytes.len();
         undecided.bytes.extend_from_slice(bytes);
-        undecided.items.push(Item { direction, stamp, position, what: What::Data { start, length: bytes.len() } });
+        undecided.items.push(Item { direction, stamp, what: What::Data { start, length: bytes.len() } });
         let after = undecided.weight();
         self.undecided = self.undecided + after - before;
         self.decide(connection, false);
@@ -372,16 +363,9 @@ impl<S: Sink> Observer<S> {
             }
         }
     }
-}
 
-impl<S: Sink> Receiver for Observer<S> {
-    #[inline]
-    fn data(&mut self, connection: &Connection, direction: Direction, position: Position, bytes: &[u8], stamp: Stamp) {
-        self.last = stamp;
-        self.deliver(connection, direction, position, bytes, stamp, true);
-    }
-
-    fn gap(&mut self, connection: &Connection, direction: Direction, position: Position, bytes: u64, stamp: Stamp) {
+    /// Bytes of one direction are missing.
+    fn lose(&mut self, connection: &Connection, direction: Direction, bytes: u64, stamp: Stamp) {
         match self.connections.get_mut(connection.slot) {
             Some(State::Link(link)) => {
                 let mut cx = Context { stamp, shared: &mut self.shared, sink: &mut self.sink };
@@ -391,7 +375,7 @@ impl<S: Sink> Receiver for Observer<S> {
                 // What comes next need not begin where a command does; what came before tells nothing more.
                 let before = undecided.weight();
                 undecided.prefixes[direction.index()].bytes.clear();
-                undecided.items.push(Item { direction, stamp, position, what: What::Gap(bytes) });
+                undecided.items.push(Item { direction, stamp, what: What::Gap(bytes) });
                 let after = undecided.weight();
                 self.undecided = self.undecided + after - before;
                 if after > MAX_UNDECIDED || self.undecided > MAX_UNDECIDED_TOTAL {
@@ -401,6 +385,18 @@ impl<S: Sink> Receiver for Observer<S> {
             Some(State::Client(Some(client), _)) => client.lose(),
             _ => {}
         }
+    }
+}
+
+impl<S: Sink> Receiver for Observer<S> {
+    #[inline]
+    fn data(&mut self, connection: &Connection, direction: Direction, _: Position, bytes: &[u8], stamp: Stamp) {
+        self.last = stamp;
+        self.deliver(connection, direction, bytes, stamp, true);
+    }
+
+    fn gap(&mut self, connection: &Connection, direction: Direction, _: Position, bytes: u64, stamp: Stamp) {
+        self.lose(connection, direction, bytes, stamp);
     }
 
     fn finished(&mut self, connection: &Connection, ending: Option<Ending>, stamp: Stamp) {

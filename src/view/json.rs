@@ -411,13 +411,8 @@ pub fn how_word(how: How) -> &'static str {
 /// The checksum's verdict, where there is one to give.
 #[must_use]
 pub fn checksum_word(complete: bool, summary: &rdb::Summary) -> Option<&'static str> {
-    match summary.checksum {
-        _ if !complete => None,
-        Some(Checksum::Ok) => Some("ok"),
-        Some(Checksum::Bad { .. }) => Some("bad"),
-        Some(Checksum::Off) => Some("off"),
-        Some(Checksum::Absent) | None => None,
-    }
+    let checksum = summary.checksum.filter(|&checksum| complete && checksum != Checksum::Absent)?;
+    Some(super::rdb::checksum_word(checksum))
 }
 
 #[inline]

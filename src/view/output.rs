@@ -75,6 +75,17 @@ impl Output {
         self.buffer.clear();
     }
 
+    /// The first error with its place in words, where there was one.
+    ///
+    /// # Errors
+    /// What [`Output::error`] gives.
+    pub fn result(&self) -> io::Result<()> {
+        match &self.error {
+            Some(error) => Err(io::Error::new(error.kind(), format!("standard output: {error}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The first error, after which nothing was written any more.
     #[must_use]
     pub fn error(&self) -> Option<&io::Error> {

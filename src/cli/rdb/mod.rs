@@ -117,10 +117,7 @@ fn output() -> Output {
 
 fn finish(output: &mut Output) -> anyhow::Result<()> {
     output.flush();
-    match output.error() {
-        Some(error) => Err(io::Error::new(error.kind(), format!("standard output: {error}")).into()),
-        None => Ok(()),
-    }
+    Ok(output.result()?)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
@@ -133,13 +130,13 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 fn info(args: &RdbArgs) -> anyhow::Result<Exit> {
     let mut run = Run::new(Info::default(), Depth::Statistics);
-    let trailing = feed(&args.file, args.link, &mut run)?;
+    let trailing = feed(&args.source, &mut run)?;
     let (info, bytes) = (&run.decoder.values().inner, run.decoder.offset());
     match args.format.chosen() {
         Format::Json => print(&info.to_json(bytes, trailing).to_string())?,
-        Format::Text => print(info.to_text(&args.file.display().to_string(), bytes, trailing).trim_end())?,
+        Format::Text => print(info.to_text(&args.source.file.display().to_string(), bytes, trailing).trim_end())?,
     }
-    run.exit(&args.file)
+    run.exit(&args.source.file)
 }
 
 fn keys(args: &RdbKeysArgs) -> anyhow::Result<Exit> {
@@ -150,26 +147,26 @@ fn keys(args: &RdbKeysArgs) -> anyhow::Result<Exit> {
         KeysFormat::Text => KeyForm::Text,
     };
     let mut run = Run::new(Keys::new(form, output()), Depth::Statistics);
-    feed(&args.file, args.link, &mut run)?;
+    feed(&args.source, &mut run)?;
     finish(run.decoder.values_mut().inner.output_mut())?;
-    run.exit(&args.file)
+    run.exit(&args.source.file)
 }
 
 fn dump(args: &RdbArgs) -> anyhow::Result<Exit> {
     let mut run = Run::new(Dump::new(output()), Depth::Full);
-    feed(&args.file, args.link, &mut run)?;
+    feed(&args.source, &mut run)?;
     let ended = run.decoder.ended();
     let dump = &mut run.decoder.values_mut().inner;
     if !ended {
         dump.break_off();
     }
     finish(dump.output_mut())?;
-    run.exit(&args.file)
+    run.exit(&args.source.file)
 }
 
 fn check(args: &RdbArgs) -> anyhow::Result<Exit> {
     let mut run = Run::new(Unheard, Depth::Full);
-    feed(&args.file, args.link, &mut run)?;
+    feed(&args.source, &mut run)?;
     let corruption = run.verdict();
     let (keys, bytes) = (run.decoder.keys(), run.decoder.offset());
     let checksum = run.decoder.values().checksum.map(checksum_word);
@@ -197,14 +194,14 @@ fn check(args: &RdbArgs) -> anyhow::Result<Exit> {
             )?;
         }
         Format::Text => {
-            let name = terminal::safe(args.file.display().to_string().as_bytes());
+            let name = terminal::safe(args.source.file.display().to_string().as_bytes());
             print(&match &corruption {
                 None => {
                     format!("{name}: sound: {keys} keys in {bytes} bytes, checksum {}", checksum.unwrap_or("absent"))
                 }
                 Some(found) => format!("{name}: {}", found.sentence(keys)),
             })?;
-            run.say_oddities(&args.file);
+            run.say_oddities(&args.source.file);
         }
     }
     Ok(if corruption.is_none() { Exit::Fine } else { Exit::Negative })

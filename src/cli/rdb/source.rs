@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::bounds::{MAX_PAYLOAD_HEADER, READ_BUFFER};
+use crate::capture::is_capture;
+use crate::cli::args::RdbSource;
 use crate::cli::extract::rdb_link;
 use crate::cli::input::{self, Plan};
 use crate::repl::event::{Event, Sink};
@@ -21,7 +23,8 @@ pub(super) trait Taker {
 }
 
 /// Hands an RDB to `taker`. Gives how many bytes of the file follow it.
-pub(super) fn feed(path: &Path, link: Option<u32>, taker: &mut dyn Taker) -> anyhow::Result<u64> {
+pub(super) fn feed(source: &RdbSource, taker: &mut dyn Taker) -> anyhow::Result<u64> {
+    let (path, link) = (source.file.as_path(), source.link);
     let name = path.display().to_string();
     let mut reader: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
@@ -72,22 +75,6 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(length)
-}
-
-/// Whether a file begins as a capture, a compressed one included.
-fn is_capture(head: &[u8]) -> bool {
-    let magics: [&[u8]; 9] = [
-        b"\xa1\xb2\xc3\xd4",
-        b"\xd4\xc3\xb2\xa1",
-        b"\xa1\xb2\x3c\x4d",
-        b"\x4d\x3c\xb2\xa1",
-        b"\xa1\xb2\xcd\x34",
-        b"\x34\xcd\xb2\xa1",
-        b"\x0a\x0d\x0d\x0a",
-        b"\x1f\x8b",
-        b"\x28\xb5\x2f\xfd",
-    ];
-    magics.iter().any(|magic| head.starts_with(magic))
 }
 
 /// Of what a master sends after PSYNC or SYNC, where the RDB begins: behind newlines, replies and the payload's header.

@@ -9,19 +9,18 @@ use crate::repl::payload::{Payload, Progress};
 use crate::repl::peers::Channel;
 use crate::repl::words::{self, Answer, PayloadHeader};
 use crate::resp::{Reply, ReplyDecoder, ReplyStep};
-use crate::units::{Offset, Position, Span};
+use crate::units::{Offset, Span};
 
 impl Link {
     #[inline]
-    pub(super) fn read_master<S: Sink>(&mut self, position: Position, bytes: &[u8], cx: &mut Context<'_, S>) {
+    pub(super) fn read_master<S: Sink>(&mut self, bytes: &[u8], cx: &mut Context<'_, S>) {
         let mut input = bytes;
         while !input.is_empty() {
-            let at = Position(position.0 + (bytes.len() - input.len()) as u64);
             match self.down {
-                Down::Stream => self.read_stream(&mut input, at, cx),
+                Down::Stream => self.read_stream(&mut input, cx),
                 Down::Payload(_) => self.read_payload(&mut input, cx),
                 Down::Replies => self.read_replies(&mut input, cx),
-                Down::Lost => self.find_footing(&mut input, at, cx),
+                Down::Lost => self.find_footing(&mut input, cx),
             }
         }
     }
@@ -146,7 +145,7 @@ impl Link {
 
     pub(super) fn payload_over<S: Sink>(&mut self, cx: &mut Context<'_, S>) {
         self.end_payload(cx);
-        self.begin_stream(None, cx.stamp);
+        self.begin_stream(false, cx.stamp);
     }
 
     /// The payload has ended, well or not: tells so, and takes from it what the stream needs to know.
@@ -194,7 +193,7 @@ impl Link {
             Some(Answer::RdbChannelSync(client_id)) => {
                 let transfer = Transfer::RdbChannel;
                 self.begin_main_channel(transfer, client_id, cx);
-                self.begin_stream(None, cx.stamp);
+                self.begin_stream(false, cx.stamp);
                 self.head.state = State::Transfer;
             }
             Some(Answer::DualChannelSync) => {
@@ -289,7 +288,7 @@ impl Link {
                 .zip(offset)
                 .and_then(|(id, offset)| cx.shared.database_at(asked.map_or(id, |asked| asked.replid), offset));
         }
-        self.begin_stream(None, cx.stamp);
+        self.begin_stream(false, cx.stamp);
         self.head.state = State::Connected;
         if matches!(self.channel, Channel::Main { .. }) {
             self.head.state = State::Transfer;

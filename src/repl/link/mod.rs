@@ -29,7 +29,7 @@ use crate::bounds::MAX_REPLY_KEPT;
 use crate::packet::Endpoint;
 use crate::resp::{CommandDecoder, ReplyDecoder};
 use crate::tcp::{Connection, Direction, Ending, How};
-use crate::units::{LinkNumber, Offset, Position, Span, Stamp};
+use crate::units::{LinkNumber, Offset, Span, Stamp};
 
 /// What every event of the link carries.
 #[derive(Clone, Copy, Debug)]
@@ -117,8 +117,8 @@ pub(super) struct Link {
     pub(super) channel: Channel,
     pub(super) listening_port: Option<u16>,
     ledger: Ledger,
-    /// Where the stream began, once known; positions tell offsets after a gap.
-    stream_begun: Option<Position>,
+    /// The stream has begun: whatever comes or is missing from now on has offsets.
+    stream_begun: bool,
     database: Option<u32>,
     in_transaction: bool,
     authenticating: bool,
@@ -168,7 +168,7 @@ impl Link {
             channel: Channel::default(),
             listening_port: None,
             ledger: Ledger::default(),
-            stream_begun: None,
+            stream_begun: false,
             database: None,
             in_transaction: false,
             authenticating: false,
@@ -209,18 +209,12 @@ impl Link {
 
     /// Takes bytes of one direction.
     #[inline]
-    pub(super) fn data<S: Sink>(
-        &mut self,
-        direction: Direction,
-        position: Position,
-        bytes: &[u8],
-        cx: &mut Context<'_, S>,
-    ) {
+    pub(super) fn data<S: Sink>(&mut self, direction: Direction, bytes: &[u8], cx: &mut Context<'_, S>) {
         self.last = cx.stamp;
         if direction == self.replica {
             self.read_replica(bytes, cx);
         } else {
-            self.read_master(position, bytes, cx);
+            self.read_master(bytes, cx);
         }
     }
 
@@ -229,7 +223,7 @@ impl Link {
         let from = if direction == self.replica { Side::Replica } else { Side::Master };
         self.emit(Some(from), Kind::Gap { bytes }, cx);
         // Only bytes of the stream have offsets.
-        let offset = if from == Side::Master && self.stream_begun.is_some() { self.ledger.offset() } else { None };
+        let offset = if from == Side::Master && self.stream_begun { self.ledger.offset() } else { None };
         match from {
             Side::Replica => {
                 self.up.reset();

@@ -145,7 +145,7 @@ impl Link {
             && payload.acknowledged()
         {
             self.end_payload(cx);
-            self.begin_stream(None, cx.stamp);
+            self.begin_stream(false, cx.stamp);
             self.down = Down::Lost;
         }
         if !matches!(self.down, Down::Replies | Down::Payload(_)) {

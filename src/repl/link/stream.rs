@@ -4,11 +4,11 @@ use super::{Context, Down, Link};
 use crate::repl::event::{Certainty, Kind, Phase, Side, Sink};
 use crate::repl::words;
 use crate::resp::{Command, Scan, Step, scan};
-use crate::units::{Position, Stamp};
+use crate::units::Stamp;
 
 impl Link {
-    /// The stream begins with the next byte, or began at `begun`.
-    pub(super) fn begin_stream(&mut self, begun: Option<Position>, now: Stamp) {
+    /// The stream begins with the next byte; `begun` says that it has begun already.
+    pub(super) fn begin_stream(&mut self, begun: bool, now: Stamp) {
         self.down = Down::Stream;
         self.stream_begun = begun;
         self.expected.clear();
@@ -17,10 +17,8 @@ impl Link {
     }
 
     #[inline]
-    pub(super) fn read_stream<S: Sink>(&mut self, input: &mut &[u8], position: Position, cx: &mut Context<'_, S>) {
-        if self.stream_begun.is_none() {
-            self.stream_begun = Some(position);
-        }
+    pub(super) fn read_stream<S: Sink>(&mut self, input: &mut &[u8], cx: &mut Context<'_, S>) {
+        self.stream_begun = true;
         self.ledger.arrive(input.len() as u64, cx.stamp);
         let whole = *input;
         let Self { head, stream, ledger, database, in_transaction, .. } = self;
@@ -99,9 +97,9 @@ impl Link {
             Down::Payload(payload) => {
                 if let Some(beyond) = payload.lose(bytes) {
                     self.end_payload(cx);
-                    self.begin_stream(None, cx.stamp);
+                    self.begin_stream(false, cx.stamp);
                     if beyond > 0 {
-                        self.stream_begun = Some(Position(0));
+                        self.stream_begun = true;
                         self.ledger.arrive(beyond, cx.stamp);
                         self.ledger.catch_up(0);
                         self.forget_context();
@@ -116,7 +114,7 @@ impl Link {
                 self.down = Down::Lost;
             }
             Down::Lost => {
-                if self.stream_begun.is_some() {
+                if self.stream_begun {
                     self.ledger.arrive(bytes, cx.stamp);
                     self.ledger.catch_up(0);
                 }
@@ -125,8 +123,8 @@ impl Link {
     }
 
     /// Looks for something to stand on at the beginning of what has just come, or for a command in it.
-    pub(super) fn find_footing<S: Sink>(&mut self, input: &mut &[u8], position: Position, cx: &mut Context<'_, S>) {
-        let in_stream = self.stream_begun.is_some();
+    pub(super) fn find_footing<S: Sink>(&mut self, input: &mut &[u8], cx: &mut Context<'_, S>) {
+        let in_stream = self.stream_begun;
         if !in_stream && is_reply(input) {
             self.down = Down::Replies;
             return;
@@ -141,13 +139,12 @@ impl Link {
         }
         *input = &input[skipped..];
         if found.is_some() {
-            let begun = self.stream_begun.unwrap_or(Position(position.0 + skipped as u64));
             let certain = in_stream || self.ledger.certainty() != Certainty::Exact;
             if !certain {
                 // The line that told the offset has come, but not where the stream began: the base is not to be used.
                 self.ledger.forget_base(cx.stamp);
             }
-            self.begin_stream(Some(begun), cx.stamp);
+            self.begin_stream(true, cx.stamp);
         }
     }
 }

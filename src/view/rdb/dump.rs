@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use super::super::json::{write_bytes, write_string};
 use super::super::output::Output;
 use super::{checksum_word, number, word};
-use crate::bounds::RDB_PIECE;
 use crate::rdb::{
     Checksum, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, ValueType, Values,
 };
@@ -36,10 +35,7 @@ pub struct Dump {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     None,
-    String,
-    Elements,
-    Stream,
-    Module,
+    Key,
     Record(u8),
 }
 
@@ -142,12 +138,7 @@ impl Dump {
             self.open.push(b']');
         }
         self.separate();
-        for (index, part) in piece.bytes.chunks(RDB_PIECE.min(1 << 20)).enumerate() {
-            if index > 0 {
-                self.separate();
-            }
-            write_bytes(&mut self.output, part);
-        }
+        write_bytes(&mut self.output, piece.bytes);
         if piece.is_last() {
             self.close();
             self.close();
@@ -210,7 +201,7 @@ impl Values for Dump {
 
     fn key(&mut self, key: &Key<'_>) {
         let long = key.name.is_empty() && key.name_length > 0;
-        self.begin(Line::Elements);
+        self.begin(Line::Key);
         self.raw("{\"record\":\"key\"");
         number(&mut self.output, ",\"db\":", Some(key.db.into()));
         self.raw(",\"key\":");
@@ -227,19 +218,14 @@ impl Values for Dump {
         number(&mut self.output, ",\"freq\":", key.freq.map(Into::into));
         self.raw(",\"value\":");
         self.pairs = key.value_type == ValueType::SortedSet;
-        self.line = match key.value_type.name() {
-            "string" => Line::String,
-            "stream" => {
+        match key.value_type {
+            ValueType::String | ValueType::Module => {}
+            ValueType::Stream => {
                 self.open("{", b'}');
                 self.open("\"entries\":[", b']');
-                Line::Stream
             }
-            "module" => Line::Module,
-            _ => {
-                self.open("[", b']');
-                Line::Elements
-            }
-        };
+            _ => self.open("[", b']'),
+        }
     }
 
     fn key_end(&mut self, _: KeyEnd) {
