@@ -30,6 +30,7 @@
 pub mod bounds;
 pub mod capture;
 pub mod cli;
+pub mod engine;
 pub mod packet;
 pub mod rdb;
 pub mod repl;

@@ -1,0 +1,186 @@
+//! The commands. Each group declares its own in a table beside the handlers: name, arity, flags, where the keys are, who
+//! does it. Lookup, COMMAND, the checks before a command runs and the tests read these tables and nothing else.
+//!
+//! A handler reads and changes keys through its [`Context`] and writes the answer. It says what it changed
+//! ([`Context::changed`]); if anything was, the command itself goes into the stream, unless the handler has said what
+//! goes there in its place ([`Context::propagate`]).
+
+mod connection;
+mod keys;
+mod scan;
+mod strings;
+mod transactions;
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::args::Args;
+use super::context::Context;
+use super::dialect::Dialect;
+use super::error::CommandError;
+
+/// What a handler gives: the answer is written, or this is it.
+pub type Outcome = Result<(), CommandError>;
+
+/// Does a command.
+pub type Handler = fn(&mut Context<'_>, Args<'_>) -> Outcome;
+
+/// What is true of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// It may change keys: replicas refuse it to clients and apply it from their master.
+    Write,
+    /// It reads keys.
+    Read,
+    /// It may need more memory.
+    DenyOom,
+    /// It takes constant or logarithmic time.
+    Fast,
+    /// It may wait.
+    Blocking,
+    /// It runs at once even between MULTI and EXEC.
+    Transaction,
+    /// It is for operators.
+    Admin,
+    /// It may run while the dataset is being loaded.
+    Loading,
+    /// It may run on a replica whose data is stale.
+    Stale,
+    /// It may run before the client has authenticated.
+    NoAuth,
+    /// It publishes or subscribes.
+    PubSub,
+    /// Scripts may not call it.
+    NoScript,
+    /// It goes into the stream whether it changes keys or not.
+    MayReplicate,
+}
+
+/// Where a command's keys are among its arguments, as COMMAND tells it: the first, the last (from the end if negative)
+/// and the step; all 0 where there are none or where only the command can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// The first key's place.
+    pub first: i16,
+    /// The last key's place.
+    pub last: i16,
+    /// From one key to the next.
+    pub step: i16,
+}
+
+impl Keys {
+    /// None, or not in fixed places.
+    pub const NONE: Self = Self::new(0, 0, 0);
+    /// The first argument.
+    pub const ONE: Self = Self::new(1, 1, 1);
+    /// The first two arguments.
+    pub const TWO: Self = Self::new(1, 2, 1);
+    /// All arguments.
+    pub const ALL: Self = Self::new(1, -1, 1);
+
+    /// From `first` to `last` by `step`.
+    #[must_use]
+    pub const fn new(first: i16, last: i16, step: i16) -> Self {
+        Self { first, last, step }
+    }
+}
+
+/// One command.
+#[derive(Debug)]
+pub struct Spec {
+    /// The name, in upper case; a subcommand's after its container's, with `|` between.
+    pub name: &'static str,
+    /// How many arguments it takes, the name included; at least so many if negative.
+    pub arity: i16,
+    /// What is true of it.
+    pub flags: &'static [Flag],
+    /// Where its keys are.
+    pub keys: Keys,
+    /// Who does it.
+    pub handler: Handler,
+}
+
+impl Spec {
+    const fn new(name: &'static str, arity: i16, flags: &'static [Flag], keys: Keys, handler: Handler) -> Self {
+        Self { name, arity, flags, keys, handler }
+    }
+
+    /// Whether it has a flag.
+    #[must_use]
+    pub fn has(&self, flag: Flag) -> bool {
+        self.flags.contains(&flag)
+    }
+
+    /// Whether it can have so many arguments, the name included.
+    #[must_use]
+    pub fn takes(&self, arguments: usize) -> bool {
+        let arity = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { arguments >= arity } else { arguments == arity }
+    }
+}
+
+/// All tables.
+const GROUPS: &[&[Spec]] = &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+
+/// Finds commands by their names.
+#[derive(Debug)]
+pub struct Table {
+    by_name: HashMap<&'static [u8], &'static Spec, RandomState>,
+}
+
+/// The longest name of a command; module commands are not among them.
+const LONGEST: usize = 32;
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self { by_name: all().map(|spec| (spec.name.as_bytes(), spec)).collect() }
+    }
+
+    /// A command by its name, in any case.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
+        let mut upper = [0; LONGEST];
+        let upper = upper.get_mut(..name.len())?;
+        upper.copy_from_slice(name);
+        upper.make_ascii_uppercase();
+        self.by_name.get(&*upper).copied()
+    }
+}
+
+/// All commands.
+pub fn all() -> impl Iterator<Item = &'static Spec> {
+    GROUPS.iter().copied().flatten()
+}
+
+/// The answer to a name that no command has.
+pub(super) fn unknown(args: Args<'_>, dialect: Dialect) -> CommandError {
+    let word =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes.get(..bytes.len().min(128)).unwrap_or_default()).into_owned();
+    let quote = if dialect.since(7, 0) { '\'' } else { '`' };
+    let mut text = format!("ERR unknown command {quote}{}{quote}, with args beginning with: ", word(args.get(0)));
+    for argument in args.from(1) {
+        if text.len() > 300 {
+            break;
+        }
+        text += &format!("{quote}{}{quote}{}", word(argument), if dialect.since(7, 0) { " " } else { ", " });
+    }
+    CommandError::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_upper_case_and_stand_once() {
+        let mut seen = HashSet::new();
+        for spec in all() {
+            assert_eq!(spec.name, spec.name.to_ascii_uppercase());
+            assert!(spec.name.len() <= LONGEST);
+            assert!(seen.insert(spec.name), "{} stands twice", spec.name);
+        }
+    }
+}

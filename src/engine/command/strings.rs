@@ -1,0 +1,560 @@
+//! Strings.
+
+use super::{Context, Flag, Keys, Outcome, Spec};
+use crate::engine::args::Args;
+use crate::engine::context::Origin;
+use crate::engine::error::CommandError;
+use crate::engine::keyspace::NEVER;
+use crate::engine::value::{Decimal, Text, Value};
+
+const WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom];
+const FAST_WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::Fast];
+const FAST_READ: &[Flag] = &[Flag::Read, Flag::Fast];
+
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("GET", 2, FAST_READ, Keys::ONE, get),
+    Spec::new("SET", -3, WRITE, Keys::ONE, set),
+    Spec::new("SETNX", 3, FAST_WRITE, Keys::ONE, setnx),
+    Spec::new("SETEX", 4, WRITE, Keys::ONE, setex),
+    Spec::new("PSETEX", 4, WRITE, Keys::ONE, psetex),
+    Spec::new("GETSET", 3, FAST_WRITE, Keys::ONE, getset),
+    Spec::new("GETDEL", 2, &[Flag::Write, Flag::Fast], Keys::ONE, getdel),
+    Spec::new("GETEX", -2, &[Flag::Write, Flag::Fast], Keys::ONE, getex),
+    Spec::new("MGET", -2, FAST_READ, Keys::ALL, mget),
+    Spec::new("MSET", -3, WRITE, Keys::new(1, -1, 2), mset),
+    Spec::new("MSETNX", -3, WRITE, Keys::new(1, -1, 2), msetnx),
+    Spec::new("INCR", 2, FAST_WRITE, Keys::ONE, incr),
+    Spec::new("DECR", 2, FAST_WRITE, Keys::ONE, decr),
+    Spec::new("INCRBY", 3, FAST_WRITE, Keys::ONE, incrby),
+    Spec::new("DECRBY", 3, FAST_WRITE, Keys::ONE, decrby),
+    Spec::new("APPEND", 3, FAST_WRITE, Keys::ONE, append),
+    Spec::new("STRLEN", 2, FAST_READ, Keys::ONE, strlen),
+    Spec::new("GETRANGE", 4, &[Flag::Read], Keys::ONE, getrange),
+    Spec::new("SUBSTR", 4, &[Flag::Read], Keys::ONE, getrange),
+    Spec::new("SETRANGE", 4, WRITE, Keys::ONE, setrange),
+];
+
+/// `proto-max-bulk-len`: strings do not grow beyond it.
+const LONGEST: u64 = 512 << 20;
+
+fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    answer(context, args.get(1))
+}
+
+/// Answers with a key's string or null.
+fn answer(context: &mut Context<'_>, key: &[u8]) -> Outcome {
+    // The reply is written while the value is borrowed, so it is taken out of the context for so long.
+    let mut reply = std::mem::take(context.reply);
+    let outcome = context.string(key).map(|text| match text {
+        Some(text) => reply.bulk(text.bytes(&mut Decimal::new())),
+        None => reply.null(),
+    });
+    *context.reply = reply;
+    outcome
+}
+
+/// How SETs' and GETEX's times are given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    Seconds,
+    Milliseconds,
+    UnixSeconds,
+    UnixMilliseconds,
+}
+
+impl Clock {
+    fn of(args: Args<'_>, index: usize) -> Option<Self> {
+        [
+            ("EX", Self::Seconds),
+            ("PX", Self::Milliseconds),
+            ("EXAT", Self::UnixSeconds),
+            ("PXAT", Self::UnixMilliseconds),
+        ]
+        .into_iter()
+        .find_map(|(word, clock)| args.is(index, word).then_some(clock))
+    }
+
+    /// The time in milliseconds since 1970.
+    fn time(self, number: i64, now: i64, command: &str) -> Result<i64, CommandError> {
+        let invalid = || CommandError::new(format!("ERR invalid expire time in '{command}' command"));
+        if number <= 0 {
+            return Err(invalid());
+        }
+        let milliseconds = match self {
+            Self::Seconds | Self::UnixSeconds => number.checked_mul(1000).ok_or_else(invalid)?,
+            Self::Milliseconds | Self::UnixMilliseconds => number,
+        };
+        match self {
+            Self::Seconds | Self::Milliseconds => milliseconds.checked_add(now).ok_or_else(invalid),
+            Self::UnixSeconds | Self::UnixMilliseconds => Ok(milliseconds),
+        }
+    }
+}
+
+/// On which condition SET sets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition<'a> {
+    Always,
+    Absent,
+    Present,
+    Equal(&'a [u8]),
+}
+
+struct SetOptions<'a> {
+    condition: Condition<'a>,
+    get: bool,
+    keep: bool,
+    expires_at: Option<i64>,
+}
+
+fn set_options<'a>(context: &Context<'_>, args: Args<'a>) -> Result<SetOptions<'a>, CommandError> {
+    let mut options = SetOptions { condition: Condition::Always, get: false, keep: false, expires_at: None };
+    let mut index = 3;
+    while index < args.len() {
+        let unconditional = options.condition == Condition::Always;
+        if args.is(index, "NX") && unconditional {
+            options.condition = Condition::Absent;
+        } else if args.is(index, "XX") && unconditional {
+            options.condition = Condition::Present;
+        } else if args.is(index, "IFEQ") && unconditional && index + 1 < args.len() && context.knows_ifeq() {
+            options.condition = Condition::Equal(args.get(index + 1));
+            index += 1;
+        } else if args.is(index, "GET") {
+            options.get = true;
+        } else if args.is(index, "KEEPTTL") && options.expires_at.is_none() {
+            options.keep = true;
+        } else if let Some(clock) = Clock::of(args, index).filter(|_| !options.keep && options.expires_at.is_none()) {
+            if index + 1 >= args.len() {
+                return Err(CommandError::SYNTAX);
+            }
+            options.expires_at = Some(clock.time(args.integer(index + 1)?, context.now, "set")?);
+            index += 1;
+        } else {
+            return Err(CommandError::SYNTAX);
+        }
+        index += 1;
+    }
+    // Until 7.0 the two excluded each other.
+    if options.get && options.condition == Condition::Absent && !context.engine.dialect.since(7, 0) {
+        return Err(CommandError::SYNTAX);
+    }
+    Ok(options)
+}
+
+fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (key, value) = (args.get(1), args.get(2));
+    let options = set_options(context, args)?;
+    let answered = context.reply.len();
+    if options.get {
+        answer(context, key)?;
+    }
+    let holds = match options.condition {
+        Condition::Always => true,
+        Condition::Absent => !context.exists(key),
+        Condition::Present => context.exists(key),
+        Condition::Equal(wanted) => context.string(key)?.is_some_and(|text| text.bytes(&mut Decimal::new()) == wanted),
+    };
+    if !holds {
+        if !options.get {
+            context.reply.null();
+        }
+        return Ok(());
+    }
+    let expires_at = match options.expires_at {
+        Some(expires_at) => expires_at,
+        None if options.keep => context.entry(key).and_then(|entry| entry.expires_at()).unwrap_or(NEVER),
+        None => {
+            // A key that has expired is deleted first, and said so.
+            context.exists(key);
+            NEVER
+        }
+    };
+    context.put(key, value.into(), expires_at);
+    context.changed(key, 1);
+    if let Some(expires_at) = options.expires_at {
+        propagate_set(context, args, expires_at);
+    } else if options.get {
+        without_get(context, args);
+    }
+    if context.reply.len() == answered && !options.get {
+        context.reply.ok();
+    }
+    Ok(())
+}
+
+/// A time goes into the stream as it will be, so that a replica needs no clock: since 7.0 as a date, in 6.2 in
+/// milliseconds, before as it was said. (Seen on 2.8 to 9.1.)
+fn propagate_set(context: &mut Context<'_>, args: Args<'_>, expires_at: i64) {
+    let (mut decimal, mut since) = (Decimal::new(), Decimal::new());
+    if context.engine.dialect.since(7, 0) {
+        context.propagate(&[b"SET", args.get(1), args.get(2), b"PXAT", decimal.format(expires_at).as_bytes()]);
+    } else if context.engine.dialect.since(6, 2) {
+        let left = since.format(expires_at.saturating_sub(context.now)).as_bytes();
+        context.propagate(&[b"SET", args.get(1), args.get(2), b"PX", left]);
+    }
+    // A date that has passed is a deletion.
+    if context.origin == Origin::Client && !context.engine.is_replica() && context.now > expires_at {
+        context.exists(args.get(1));
+    }
+}
+
+/// GET is no concern of a replica.
+fn without_get(context: &mut Context<'_>, args: Args<'_>) {
+    let words: Vec<&[u8]> = args
+        .from(0)
+        .enumerate()
+        .filter(|(index, word)| *index < 3 || !word.eq_ignore_ascii_case(b"GET"))
+        .map(|(_, word)| word)
+        .collect();
+    context.propagate(&words);
+}
+
+fn setnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let absent = !context.exists(args.get(1));
+    if absent {
+        context.put(args.get(1), args.get(2).into(), NEVER);
+        context.changed(args.get(1), 1);
+    }
+    context.reply.flag(absent);
+    Ok(())
+}
+
+fn setex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    set_with_time(context, args, Clock::Seconds, "setex")
+}
+
+fn psetex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    set_with_time(context, args, Clock::Milliseconds, "psetex")
+}
+
+fn set_with_time(context: &mut Context<'_>, args: Args<'_>, clock: Clock, command: &str) -> Outcome {
+    let expires_at = clock.time(args.integer(2)?, context.now, command)?;
+    let (key, value) = (args.get(1), args.get(3));
+    context.exists(key);
+    context.put(key, value.into(), expires_at);
+    context.changed(key, 1);
+    if context.engine.dialect.since(7, 0) {
+        context.propagate(&[b"SET", key, value, b"PXAT", Decimal::new().format(expires_at).as_bytes()]);
+    }
+    context.reply.ok();
+    Ok(())
+}
+
+fn getset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    answer(context, args.get(1))?;
+    context.put(args.get(1), args.get(2).into(), NEVER);
+    context.changed(args.get(1), 1);
+    context.propagate(&[b"SET", args.get(1), args.get(2)]);
+    Ok(())
+}
+
+fn getdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    answer(context, args.get(1))?;
+    if context.take(args.get(1)).is_some() {
+        context.changed(args.get(1), 1);
+        let word = context.delete_word();
+        context.propagate(&[word, args.get(1)]);
+    }
+    Ok(())
+}
+
+fn getex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = args.get(1);
+    let expires_at = match args.len() {
+        2 => None,
+        3 if args.is(2, "PERSIST") => Some(NEVER),
+        4 => {
+            let clock = Clock::of(args, 2).ok_or(CommandError::SYNTAX)?;
+            Some(clock.time(args.integer(3)?, context.now, "getex")?)
+        }
+        _ => return Err(CommandError::SYNTAX),
+    };
+    answer(context, key)?;
+    let Some(entry) = context.entry(key) else { return Ok(()) };
+    let before = entry.expires_at().unwrap_or(NEVER);
+    match expires_at {
+        None => {}
+        Some(NEVER) if before == NEVER => {}
+        Some(NEVER) => {
+            context.set_expiry(key, NEVER);
+            context.changed(key, 1);
+            context.propagate(&[b"PERSIST", key]);
+        }
+        Some(expires_at) if expires_at <= context.now && context.origin == Origin::Client => {
+            context.take(key);
+            context.changed(key, 1);
+            let word = context.delete_word();
+            context.propagate(&[word, key]);
+        }
+        Some(expires_at) => {
+            context.set_expiry(key, expires_at);
+            context.changed(key, 1);
+            context.propagate(&[b"PEXPIREAT", key, Decimal::new().format(expires_at).as_bytes()]);
+        }
+    }
+    Ok(())
+}
+
+fn mget(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    context.reply.array(args.len() - 1);
+    for key in args.from(1) {
+        // Another type is no string, and no error.
+        if answer(context, key).is_err() {
+            context.reply.null();
+        }
+    }
+    Ok(())
+}
+
+fn mset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len().is_multiple_of(2) {
+        return Err(CommandError::arity("mset"));
+    }
+    put_all(context, args);
+    context.reply.ok();
+    Ok(())
+}
+
+fn msetnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len().is_multiple_of(2) {
+        return Err(CommandError::arity("msetnx"));
+    }
+    let free = args.from(1).step_by(2).all(|key| !context.exists(key));
+    if free {
+        put_all(context, args);
+    }
+    context.reply.flag(free);
+    Ok(())
+}
+
+fn put_all(context: &mut Context<'_>, args: Args<'_>) {
+    for (key, value) in args.from(1).step_by(2).zip(args.from(2).step_by(2)) {
+        context.exists(key);
+        context.put(key, value.into(), NEVER);
+        context.changed(key, 1);
+    }
+}
+
+fn incr(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    add(context, args.get(1), 1)
+}
+
+fn decr(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    add(context, args.get(1), -1)
+}
+
+fn incrby(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    add(context, args.get(1), args.integer(2)?)
+}
+
+fn decrby(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let number = args.integer(2)?.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?;
+    add(context, args.get(1), number)
+}
+
+fn add(context: &mut Context<'_>, key: &[u8], number: i64) -> Outcome {
+    let before = match context.string(key)? {
+        Some(text) => text.integer().ok_or(CommandError::NOT_INTEGER)?,
+        None => 0,
+    };
+    let sum = before.checked_add(number).ok_or(CommandError::OVERFLOW)?;
+    match context.value_mut(key) {
+        Some(value) => *value = Value::String(Text::Integer(sum)),
+        None => context.put(key, Value::String(Text::Integer(sum)), NEVER),
+    }
+    context.changed(key, 1);
+    context.reply.integer(sum);
+    Ok(())
+}
+
+fn append(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (key, more) = (args.get(1), args.get(2));
+    let length = context.string(key)?.map_or(0, Text::len);
+    if (length + more.len()) as u64 > LONGEST {
+        return Err(CommandError::TOO_LONG);
+    }
+    if length == 0 && !context.exists(key) {
+        context.put(key, more.into(), NEVER);
+    } else {
+        context.string_or_new(key)?.growing().extend_from_slice(more);
+    }
+    context.changed(key, 1);
+    context.reply.count(length + more.len());
+    Ok(())
+}
+
+fn strlen(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let length = context.string(args.get(1))?.map_or(0, Text::len);
+    context.reply.count(length);
+    Ok(())
+}
+
+fn getrange(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (start, end) = (args.integer(2)?, args.integer(3)?);
+    let mut decimal = Decimal::new();
+    let part = match context.string(args.get(1))? {
+        Some(text) => {
+            let bytes = text.bytes(&mut decimal);
+            let length = bytes.len() as i64;
+            if start < 0 && end < 0 && start > end {
+                Vec::new()
+            } else {
+                let place = |index: i64| if index < 0 { (length + index).max(0) } else { index };
+                let (start, end) = (place(start), place(end).min(length - 1));
+                let range = usize::try_from(start).unwrap_or(0)..usize::try_from(end + 1).unwrap_or(0);
+                bytes.get(range).unwrap_or_default().to_vec()
+            }
+        }
+        None => Vec::new(),
+    };
+    context.reply.bulk(&part);
+    Ok(())
+}
+
+fn setrange(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (key, part) = (args.get(1), args.get(3));
+    let offset = usize::try_from(args.integer(2)?).map_err(|_| CommandError::fixed("ERR offset is out of range"))?;
+    let length = context.string(key)?.map_or(0, Text::len);
+    if part.is_empty() {
+        context.reply.count(length);
+        return Ok(());
+    }
+    let end = offset.saturating_add(part.len());
+    if end as u64 > LONGEST {
+        return Err(CommandError::TOO_LONG);
+    }
+    let bytes = context.string_or_new(key)?.growing();
+    if bytes.len() < end {
+        bytes.resize(end, 0);
+    }
+    if let Some(place) = bytes.get_mut(offset..end) {
+        place.copy_from_slice(part);
+    }
+    let length = bytes.len();
+    context.changed(key, 1);
+    context.reply.count(length);
+    Ok(())
+}
+
+impl Context<'_> {
+    /// SET IFEQ and DELIFEQ are Valkey's, since 8.1 and 9.0.
+    fn knows_ifeq(&self) -> bool {
+        self.origin == Origin::Master || self.engine.dialect.is_valkey_since(8, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::Play;
+
+    #[test]
+    fn set_and_what_it_puts_into_the_stream() {
+        let mut play = Play::new("redis-7.0");
+        let rows = [
+            ("SET k v", "OK", "SET k v"),
+            ("SET k v NX", "(nil)", ""),
+            ("SET k v2 XX GET", "v", "SET k v2 XX"),
+            ("SET k v3 KEEPTTL", "OK", "SET k v3 KEEPTTL"),
+            ("SET k v EX 100", "OK", "SET k v PXAT 1700000100000"),
+            ("SETEX k 100 v", "OK", "SET k v PXAT 1700000100000"),
+            ("PSETEX k 1 v", "OK", "SET k v PXAT 1700000000001"),
+            ("SETNX k 1", "0", ""),
+            ("SETNX nx 1", "1", "SETNX nx 1"),
+            ("GETEX k EX 50", "v", "PEXPIREAT k 1700000050000"),
+            ("GETEX k PERSIST", "v", "PERSIST k"),
+            ("GETEX k", "v", ""),
+            ("GETDEL k", "v", "DEL k"),
+            ("GETSET k z", "(nil)", "SET k z"),
+            ("SET k v PXAT 1000", "OK", "MULTI | SET k v PXAT 1000 | DEL k | EXEC"),
+            ("SET k v EX 0", "-ERR invalid expire time in 'set' command", ""),
+            ("SET k v EX 1 PX 1", "-ERR syntax error", ""),
+            ("MSET a 1 b 2", "OK", "MSET a 1 b 2"),
+            ("MSETNX a 1 c 2", "0", ""),
+            ("MGET a b c", "[1 2 (nil)]", ""),
+        ];
+        for (line, answer, stream) in rows {
+            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
+        }
+    }
+
+    #[test]
+    fn times_before_7_0_go_into_the_stream_as_they_were_said() {
+        for (dialect, stream) in [("redis-6.0", "SET k v EX 3600"), ("redis-6.2", "SET k v PX 3600000")] {
+            let mut play = Play::new(dialect);
+            play.run("SET k v EX 3600");
+            assert_eq!(play.stream(), stream);
+        }
+    }
+
+    #[test]
+    fn a_key_that_has_expired_is_deleted_before_it_is_written() {
+        let mut play = Play::new("redis-7.0");
+        play.run("SET ex3 1 PX 30");
+        play.stream();
+        play.now += 31;
+        play.run("SET ex3 2");
+        assert_eq!(play.stream(), "MULTI | DEL ex3 | SET ex3 2 | EXEC");
+        play.run("SET ex4 1 PX 30");
+        play.stream();
+        play.now += 31;
+        assert_eq!((play.run("GET ex4").as_str(), play.stream().as_str()), ("(nil)", "DEL ex4"));
+    }
+
+    #[test]
+    fn a_replica_hides_what_has_expired_and_waits_for_its_master() {
+        let mut play = Play::new("redis-7.0");
+        play.engine.set_replica(true);
+        assert!(play.apply("SET k v PXAT 1700000000010"));
+        play.now += 11;
+        assert_eq!(
+            (play.run("GET k").as_str(), play.run("DBSIZE").as_str(), play.run("KEYS *").as_str()),
+            ("(nil)", "1", "[]")
+        );
+        assert!(play.apply("APPEND k w"));
+        play.now -= 11;
+        assert_eq!(play.run("GET k"), "vw");
+        assert!(play.apply("DEL k"));
+        assert_eq!((play.run("DBSIZE").as_str(), play.stream().as_str()), ("0", ""));
+    }
+
+    #[test]
+    fn numbers_and_bytes_in_place() {
+        let mut play = Play::new("redis-7.0");
+        for (line, answer) in [
+            ("INCR n", "1"),
+            ("INCRBY n 9", "10"),
+            ("APPEND n 5", "3"),
+            ("DECR n", "104"),
+            ("DECRBY n -9223372036854775808", "-ERR decrement would overflow"),
+            ("INCRBY n 9223372036854775807", "-ERR increment or decrement would overflow"),
+            ("SETRANGE s 2 xy", "4"),
+            ("GET s", "\"\\x00\\x00xy\""),
+            ("GETRANGE s -2 -1", "xy"),
+            ("GETRANGE s 3 1", "\"\""),
+            ("SETRANGE s 536870912 x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
+            ("INCR s", "-ERR value is not an integer or out of range"),
+        ] {
+            assert_eq!(play.run(line), answer, "{line}");
+        }
+    }
+
+    #[test]
+    fn transactions_are_one_unit_and_fail_when_watched_keys_change() {
+        let mut play = Play::new("redis-7.0");
+        for (line, answer) in [("MULTI", "OK"), ("SET a 1", "QUEUED"), ("INCR a", "QUEUED"), ("EXEC", "[OK 2]")] {
+            assert_eq!(play.run(line), answer);
+        }
+        assert_eq!(play.stream(), "MULTI | SELECT 0 | SET a 1 | INCR a | EXEC");
+        let mut other = crate::engine::Session { id: crate::engine::SessionId(2), ..Default::default() };
+        play.run("WATCH a");
+        std::mem::swap(&mut play.session, &mut other);
+        play.run("SET a 5");
+        std::mem::swap(&mut play.session, &mut other);
+        for (line, answer) in [("MULTI", "OK"), ("SET a 1", "QUEUED"), ("EXEC", "(nil)"), ("GET a", "5")] {
+            assert_eq!(play.run(line), answer);
+        }
+        play.run("MULTI");
+        assert_eq!(play.run("NOSUCH"), "-ERR unknown command 'NOSUCH', with args beginning with: ");
+        assert_eq!(play.run("EXEC"), "-EXECABORT Transaction discarded because of previous errors.");
+    }
+}

@@ -1,0 +1,207 @@
+//! What a command sees and does while it runs.
+
+use std::sync::Arc;
+
+use super::core::{Engine, Request, Session};
+use super::error::CommandError;
+use super::keyspace::{Entry, NEVER};
+use super::reply::Reply;
+use super::value::{Blob, Hash, List, Set, SortedSet, Stream, Text, Value};
+
+/// Who sent a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A client: expired keys are not there, and what changes goes into the stream.
+    Client,
+    /// The master: expired keys are there until it deletes them, nothing is answered, and the stream is passed on as it
+    /// came.
+    Master,
+}
+
+/// One command under way.
+pub struct Context<'a> {
+    /// The engine.
+    pub engine: &'a mut Engine,
+    /// Whose command it is.
+    pub session: &'a mut Session,
+    /// Where the answer goes.
+    pub reply: &'a mut Reply,
+    /// Who sent it.
+    pub origin: Origin,
+    /// The time, in milliseconds since 1970: one for all of a transaction.
+    pub now: i64,
+    /// How much it has changed.
+    pub changes: u64,
+    /// Its effects are not the command itself.
+    pub(super) effects_told: bool,
+    /// What only the server around the engine can do.
+    pub request: Option<Request>,
+}
+
+/// The value of a key as one type.
+macro_rules! typed {
+    ($variant:ident, $type:ty, $read:ident, $change:ident, $make:ident, $what:literal) => {
+        #[doc = concat!("A ", $what, ", if the key is there.")]
+        ///
+        /// # Errors
+        /// [`CommandError::WRONG_TYPE`].
+        pub fn $read(&mut self, key: &[u8]) -> Result<Option<&$type>, CommandError> {
+            match self.value(key) {
+                None => Ok(None),
+                Some(Value::$variant(value)) => Ok(Some(value)),
+                Some(_) => Err(CommandError::WRONG_TYPE),
+            }
+        }
+
+        #[doc = concat!("A ", $what, " to change, if the key is there. Whoever empties it calls [`Context::settle`].")]
+        ///
+        /// # Errors
+        /// [`CommandError::WRONG_TYPE`].
+        pub fn $change(&mut self, key: &[u8]) -> Result<Option<&mut $type>, CommandError> {
+            match self.value_mut(key) {
+                None => Ok(None),
+                Some(Value::$variant(value)) => Ok(Some(Arc::make_mut(value))),
+                Some(_) => Err(CommandError::WRONG_TYPE),
+            }
+        }
+
+        #[doc = concat!("A ", $what, " to change, made where there is none. Whoever leaves it empty calls [`Context::settle`].")]
+        ///
+        /// # Errors
+        /// [`CommandError::WRONG_TYPE`].
+        pub fn $make(&mut self, key: &[u8]) -> Result<&mut $type, CommandError> {
+            if self.value(key).is_none() {
+                let db = self.session.db;
+                self.engine.keyspace.insert(db, key, Value::$variant(Arc::default()), NEVER);
+            }
+            self.$change(key)?.ok_or(CommandError::NO_SUCH_KEY)
+        }
+    };
+}
+
+impl Context<'_> {
+    /// Whether the key is there for who asks. A master deletes a key that it finds expired and tells its replicas.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        let db = self.session.db;
+        let Some(entry) = self.engine.keyspace.get(db, key) else { return false };
+        if self.origin == Origin::Master || !entry.is_expired(self.now) {
+            return true;
+        }
+        if !self.engine.is_replica() {
+            self.engine.expire(db, key);
+        }
+        false
+    }
+
+    /// A key with its expiry.
+    pub fn entry(&mut self, key: &[u8]) -> Option<&Entry> {
+        if self.exists(key) { self.engine.keyspace.get(self.session.db, key) } else { None }
+    }
+
+    /// A key's value.
+    #[inline]
+    pub fn value(&mut self, key: &[u8]) -> Option<&Value> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// A key's value, to change.
+    pub fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+        if self.exists(key) { self.engine.keyspace.value_mut(self.session.db, key) } else { None }
+    }
+
+    typed!(List, List, list, list_mut, list_or_new, "list");
+    typed!(Set, Set, set, set_mut, set_or_new, "set");
+    typed!(SortedSet, SortedSet, sorted_set, sorted_set_mut, sorted_set_or_new, "sorted set");
+    typed!(Hash, Hash, hash, hash_mut, hash_or_new, "hash");
+    typed!(Stream, Stream, stream, stream_mut, stream_or_new, "stream");
+
+    /// A string, if the key is there.
+    ///
+    /// # Errors
+    /// [`CommandError::WRONG_TYPE`].
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<&Text>, CommandError> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(CommandError::WRONG_TYPE),
+        }
+    }
+
+    /// A string to change in place, made where there is none.
+    ///
+    /// # Errors
+    /// [`CommandError::WRONG_TYPE`].
+    pub fn string_or_new(&mut self, key: &[u8]) -> Result<&mut Text, CommandError> {
+        if !self.exists(key) {
+            let db = self.session.db;
+            self.engine.keyspace.insert(db, key, Value::String(Text::Bytes(Blob::from(&[][..]))), NEVER);
+        }
+        match self.engine.keyspace.value_mut(self.session.db, key) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(CommandError::WRONG_TYPE),
+        }
+    }
+
+    /// Gives a key a value, in place of what it had, and an expiry ([`NEVER`] for none).
+    pub fn put(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        self.engine.keyspace.insert(self.session.db, key, value, expires_at);
+    }
+
+    /// Sets when a key expires ([`NEVER`] for not at all); tells whether there is such a key.
+    pub fn set_expiry(&mut self, key: &[u8], expires_at: i64) -> bool {
+        self.engine.keyspace.set_expiry(self.session.db, key, expires_at)
+    }
+
+    /// Takes a key out, if it is there for who asks.
+    pub fn take(&mut self, key: &[u8]) -> Option<Entry> {
+        if self.exists(key) { self.engine.keyspace.remove(self.session.db, key) } else { None }
+    }
+
+    /// Takes a collection out that has become empty; tells whether it had.
+    pub fn settle(&mut self, key: &[u8]) -> bool {
+        let db = self.session.db;
+        let empty = match self.engine.keyspace.get(db, key).map(|entry| &entry.value) {
+            Some(Value::List(list)) => list.is_empty(),
+            Some(Value::Set(set)) => set.is_empty(),
+            Some(Value::SortedSet(set)) => set.is_empty(),
+            Some(Value::Hash(hash)) => hash.fields.is_empty(),
+            _ => false,
+        };
+        if empty {
+            self.engine.keyspace.remove(db, key);
+        }
+        empty
+    }
+
+    /// A key of the session's database has changed, in so many places: it counts for the stream, for WATCH and for those
+    /// who wait for it.
+    #[inline]
+    pub fn changed(&mut self, key: &[u8], places: u64) {
+        self.changes += places;
+        self.engine.touch(self.session.db, key);
+    }
+
+    /// A key has something that a blocked client may wait for.
+    pub fn signal(&mut self, key: &[u8]) {
+        self.engine.signal(self.session.db, key);
+    }
+
+    /// The command's effect, or one of them, in its place.
+    pub fn propagate(&mut self, words: &[&[u8]]) {
+        self.effects_told = true;
+        if self.origin == Origin::Client {
+            self.engine.stream.push(self.session.db, words.iter().copied());
+        }
+    }
+
+    /// Nothing of this command goes into the stream.
+    pub fn keep_from_stream(&mut self) {
+        self.effects_told = true;
+    }
+
+    /// The name by which a deletion that nobody asked for goes into the stream.
+    #[must_use]
+    pub fn delete_word(&self) -> &'static [u8] {
+        self.engine.delete_word()
+    }
+}

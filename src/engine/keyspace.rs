@@ -1,0 +1,499 @@
+//! The keyspace: databases of keys, their expiry, and snapshots that cost what changes meanwhile.
+//!
+//! # Snapshots
+//!
+//! A snapshot is what the keyspace was at one moment, read out in portions while writes go on. Two things make that
+//! possible without a copy. Values are shared and copied by whoever changes them (see [`Value`]). And the tables are
+//! walked under a barrier: keys are numbered densely, a snapshot walks each database from the last number to the first,
+//! and whoever is about to change or remove a key that a snapshot has not reached yet first gives it the key as it is
+//! (a copy of some words). What is new since the snapshot began is told apart by its epoch. A removal moves the last key
+//! into the hole; where that would carry a key from the part that was walked to the part that was not, its epoch is
+//! raised, so that it is not given twice.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+
+use super::value::{Blob, Value};
+
+/// The expiry of what does not expire.
+pub const NEVER: i64 = i64::MIN;
+
+/// A key's value and what goes with it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The value.
+    pub value: Value,
+    /// When it expires, in milliseconds since 1970, or [`NEVER`].
+    expires_at: i64,
+    /// The snapshot epoch in which it was given or changed last.
+    epoch: u64,
+}
+
+impl Entry {
+    /// When it expires, in milliseconds since 1970.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<i64> {
+        (self.expires_at != NEVER).then_some(self.expires_at)
+    }
+
+    /// Whether it has expired at this time.
+    #[inline]
+    #[must_use]
+    pub fn is_expired(&self, now: i64) -> bool {
+        self.expires_at != NEVER && now > self.expires_at
+    }
+}
+
+type Table = IndexMap<Blob, Entry, RandomState>;
+
+/// A database.
+#[derive(Debug, Default)]
+struct Database {
+    /// Not its number: SWAPDB exchanges numbers, and a snapshot must find what it was walking.
+    identity: u64,
+    table: Table,
+    /// Keys with an expiry.
+    volatile: usize,
+    /// When keys expire, the soonest on top. An entry counts only if the key still expires then.
+    due: BinaryHeap<Reverse<(i64, Blob)>>,
+}
+
+/// A snapshot under way.
+#[derive(Debug)]
+struct Walk {
+    id: SnapshotId,
+    epoch: u64,
+    /// The databases still to be walked, the last of them first.
+    parts: Vec<Part>,
+    /// Keys that were about to change.
+    early: VecDeque<Taken>,
+}
+
+#[derive(Debug)]
+struct Part {
+    number: usize,
+    identity: u64,
+    /// Keys of this number and above were given.
+    cursor: usize,
+    /// The table, if it was flushed away meanwhile.
+    detached: Option<Arc<Table>>,
+}
+
+/// Names a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SnapshotId(u64);
+
+/// A key as a snapshot has it.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The number of the database.
+    pub db: usize,
+    /// The key.
+    pub key: Blob,
+    /// The value.
+    pub value: Value,
+    /// When it expires, in milliseconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+/// All databases.
+#[derive(Debug)]
+pub struct Keyspace {
+    databases: Vec<Database>,
+    walks: Vec<Walk>,
+    epoch: u64,
+    identities: u64,
+    snapshots: u64,
+}
+
+/// Sizes of a database, as INFO and DBSIZE tell them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Keys.
+    pub keys: usize,
+    /// Keys with an expiry.
+    pub volatile: usize,
+}
+
+impl Keyspace {
+    /// So many empty databases.
+    #[must_use]
+    pub fn new(databases: usize) -> Self {
+        let mut keyspace = Self { databases: Vec::new(), walks: Vec::new(), epoch: 0, identities: 0, snapshots: 0 };
+        keyspace.grow(databases);
+        keyspace
+    }
+
+    /// Makes sure that there are so many databases.
+    pub fn grow(&mut self, databases: usize) {
+        while self.databases.len() < databases {
+            self.identities += 1;
+            self.databases.push(Database { identity: self.identities, ..Database::default() });
+        }
+    }
+
+    /// How many databases there are.
+    #[must_use]
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// A database's sizes.
+    #[must_use]
+    pub fn size(&self, db: usize) -> Size {
+        self.databases
+            .get(db)
+            .map_or_else(Size::default, |database| Size { keys: database.table.len(), volatile: database.volatile })
+    }
+
+    /// A key, expired or not.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, db: usize, key: &[u8]) -> Option<&Entry> {
+        self.databases.get(db)?.table.get(key)
+    }
+
+    /// A key by its dense number, for SCAN and RANDOMKEY: who counts down from [`Size::keys`] sees every key that is
+    /// there all the time.
+    #[must_use]
+    pub fn by_index(&self, db: usize, index: usize) -> Option<(&Blob, &Entry)> {
+        self.databases.get(db)?.table.get_index(index)
+    }
+
+    /// All keys of a database.
+    pub fn iter(&self, db: usize) -> impl Iterator<Item = (&Blob, &Entry)> {
+        self.databases.get(db).into_iter().flat_map(|database| &database.table)
+    }
+
+    /// The value of a key, to be changed.
+    #[inline]
+    pub fn value_mut(&mut self, db: usize, key: &[u8]) -> Option<&mut Value> {
+        let index = self.databases.get(db)?.table.get_index_of(key)?;
+        self.give(db, index);
+        let (_, entry) = self.databases.get_mut(db)?.table.get_index_mut(index)?;
+        Some(&mut entry.value)
+    }
+
+    /// Gives a key a value, in place of one that it may have.
+    pub fn insert(&mut self, db: usize, key: &[u8], value: Value, expires_at: i64) {
+        if let Some(index) = self.databases.get(db).and_then(|database| database.table.get_index_of(key)) {
+            self.give(db, index);
+            self.expire_at(db, index, expires_at);
+            if let Some((_, entry)) =
+                self.databases.get_mut(db).and_then(|database| database.table.get_index_mut(index))
+            {
+                entry.value = value;
+            }
+            return;
+        }
+        let epoch = self.epoch;
+        if let Some(database) = self.databases.get_mut(db) {
+            let index = database.table.len();
+            database.table.insert(key.into(), Entry { value, expires_at: NEVER, epoch });
+            self.expire_at(db, index, expires_at);
+        }
+    }
+
+    /// Sets when a key expires, [`NEVER`] for not at all; tells whether there is such a key.
+    pub fn set_expiry(&mut self, db: usize, key: &[u8], expires_at: i64) -> bool {
+        let Some(index) = self.databases.get(db).and_then(|database| database.table.get_index_of(key)) else {
+            return false;
+        };
+        self.give(db, index);
+        self.expire_at(db, index, expires_at);
+        true
+    }
+
+    fn expire_at(&mut self, db: usize, index: usize, expires_at: i64) {
+        let Some(database) = self.databases.get_mut(db) else { return };
+        let Some((key, entry)) = database.table.get_index_mut(index) else { return };
+        let before = std::mem::replace(&mut entry.expires_at, expires_at);
+        if before == expires_at {
+            return;
+        }
+        database.volatile -= usize::from(before != NEVER);
+        if expires_at != NEVER {
+            database.volatile += 1;
+            database.due.push(Reverse((expires_at, key.clone())));
+            // Entries that no longer count are swept once they are the most.
+            if database.due.len() > 2 * database.volatile + 1024 {
+                let table = &database.table;
+                database.due.retain(|Reverse((at, key))| table.get(key).is_some_and(|entry| entry.expires_at == *at));
+            }
+        }
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, db: usize, key: &[u8]) -> Option<Entry> {
+        let index = self.databases.get(db)?.table.get_index_of(key)?;
+        self.give(db, index);
+        self.keep_apart(db, index);
+        let database = self.databases.get_mut(db)?;
+        let (_, entry) = database.table.swap_remove_index(index)?;
+        database.volatile -= usize::from(entry.expires_at != NEVER);
+        Some(entry)
+    }
+
+    /// A key that has expired at this time.
+    pub fn next_expired(&mut self, db: usize, now: i64) -> Option<Blob> {
+        let database = self.databases.get_mut(db)?;
+        while let Some(Reverse((at, key))) = database.due.peek() {
+            if database.table.get(key).is_none_or(|entry| entry.expires_at != *at) {
+                database.due.pop();
+            } else {
+                return (now > *at).then(|| key.clone());
+            }
+        }
+        None
+    }
+
+    /// Empties a database; gives how many keys it had.
+    pub fn clear(&mut self, db: usize) -> usize {
+        self.identities += 1;
+        let Some(database) = self.databases.get_mut(db) else { return 0 };
+        let fresh = Database { identity: self.identities, ..Database::default() };
+        let old = std::mem::replace(database, fresh);
+        let keys = old.table.len();
+        let waits = |part: &Part| part.identity == old.identity && part.detached.is_none();
+        if self.walks.iter().flat_map(|walk| &walk.parts).any(waits) {
+            let table = Arc::new(old.table);
+            for part in self.walks.iter_mut().flat_map(|walk| &mut walk.parts) {
+                if part.identity == old.identity {
+                    part.detached = Some(table.clone());
+                }
+            }
+        }
+        keys
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, one: usize, other: usize) {
+        if one < self.databases.len() && other < self.databases.len() {
+            self.databases.swap(one, other);
+        }
+    }
+
+    /// Begins a snapshot.
+    pub fn begin_snapshot(&mut self) -> SnapshotId {
+        self.epoch += 1;
+        self.snapshots += 1;
+        let id = SnapshotId(self.snapshots);
+        let parts = self.databases.iter().enumerate().rev().filter(|(_, database)| !database.table.is_empty());
+        let parts = parts.map(|(number, database)| Part {
+            number,
+            identity: database.identity,
+            cursor: database.table.len(),
+            detached: None,
+        });
+        let walk = Walk { id, epoch: self.epoch, parts: parts.collect(), early: VecDeque::new() };
+        self.walks.push(walk);
+        id
+    }
+
+    /// Gives the next keys of a snapshot, about `limit`, or `false` where all were given; it is over then.
+    pub fn next_of_snapshot(&mut self, id: SnapshotId, limit: usize, mut give: impl FnMut(Taken)) -> bool {
+        let Some(at) = self.walks.iter().position(|walk| walk.id == id) else { return false };
+        let Some(walk) = self.walks.get_mut(at) else { return false };
+        let mut given = 0;
+        while given < limit {
+            if let Some(taken) = walk.early.pop_front() {
+                give(taken);
+                given += 1;
+                continue;
+            }
+            let Some(part) = walk.parts.last_mut() else {
+                self.walks.remove(at);
+                return false;
+            };
+            let live = self.databases.iter().find(|database| database.identity == part.identity);
+            let Some(table) = part.detached.as_deref().or(live.map(|database| &database.table)) else {
+                walk.parts.pop();
+                continue;
+            };
+            let Some(index) = part.cursor.checked_sub(1) else {
+                walk.parts.pop();
+                continue;
+            };
+            part.cursor = index;
+            if let Some((key, entry)) = table.get_index(index)
+                && entry.epoch < walk.epoch
+            {
+                give(taken(part.number, key, entry));
+                given += 1;
+            }
+        }
+        true
+    }
+
+    /// Gives a snapshot up.
+    pub fn end_snapshot(&mut self, id: SnapshotId) {
+        self.walks.retain(|walk| walk.id != id);
+    }
+
+    /// How many keys wait because they changed after a snapshot began and before it came to them.
+    #[must_use]
+    pub fn held_for_snapshots(&self) -> usize {
+        self.walks.iter().map(|walk| walk.early.len()).sum()
+    }
+
+    /// The barrier: a key is about to change.
+    #[inline]
+    fn give(&mut self, db: usize, index: usize) {
+        if !self.walks.is_empty() {
+            self.give_to_snapshots(db, index);
+        }
+    }
+
+    fn give_to_snapshots(&mut self, db: usize, index: usize) {
+        let Some(database) = self.databases.get_mut(db) else { return };
+        let Some((key, entry)) = database.table.get_index_mut(index) else { return };
+        for walk in &mut self.walks {
+            let waits = |part: &&Part| part.identity == database.identity && index < part.cursor;
+            if entry.epoch < walk.epoch
+                && let Some(part) = walk.parts.iter().find(waits)
+            {
+                walk.early.push_back(taken(part.number, key, entry));
+            }
+        }
+        entry.epoch = self.epoch;
+    }
+
+    /// The key at `index` is about to be removed and the last one to take its place.
+    fn keep_apart(&mut self, db: usize, index: usize) {
+        let Some(database) = self.databases.get(db) else { return };
+        let last = database.table.len().saturating_sub(1);
+        let crosses = |part: &Part| part.identity == database.identity && index < part.cursor && last >= part.cursor;
+        if self.walks.iter().flat_map(|walk| &walk.parts).any(crosses) {
+            self.give_to_snapshots(db, last);
+        }
+    }
+}
+
+fn taken(db: usize, key: &Blob, entry: &Entry) -> Taken {
+    Taken { db, key: key.clone(), value: entry.value.clone(), expires_at: entry.expires_at() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::Decimal;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    type Record = ((usize, Vec<u8>), (Vec<u8>, Option<i64>));
+    type Content = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)>;
+
+    fn record(db: usize, key: &Blob, value: &Value, expires_at: Option<i64>) -> Record {
+        let Value::String(text) = value else { panic!("only strings here") };
+        ((db, key.to_vec()), (text.bytes(&mut Decimal::new()).to_vec(), expires_at))
+    }
+
+    fn content(keyspace: &Keyspace) -> Content {
+        let keys = |db| keyspace.iter(db).map(move |(key, entry)| record(db, key, &entry.value, entry.expires_at()));
+        (0..keyspace.databases()).flat_map(keys).collect()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(usize, u8, u8, bool),
+        Change(usize, u8),
+        Expire(usize, u8),
+        Remove(usize, u8),
+        Clear(usize),
+        Swap(usize, usize),
+        Begin,
+        Read(usize, usize),
+        GiveUp(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let db = 0..3_usize;
+        prop_oneof![
+            6 => (db.clone(), 0..40_u8, any::<u8>(), any::<bool>()).prop_map(|(db, key, value, expires)| Step::Insert(db, key, value, expires)),
+            3 => (db.clone(), 0..40_u8).prop_map(|(db, key)| Step::Change(db, key)),
+            2 => (db.clone(), 0..40_u8).prop_map(|(db, key)| Step::Expire(db, key)),
+            6 => (db.clone(), 0..40_u8).prop_map(|(db, key)| Step::Remove(db, key)),
+            1 => db.clone().prop_map(Step::Clear),
+            1 => (db.clone(), db).prop_map(|(one, other)| Step::Swap(one, other)),
+            1 => Just(Step::Begin),
+            4 => (0..4_usize, 1..6_usize).prop_map(|(snapshot, limit)| Step::Read(snapshot, limit)),
+            1 => (0..4_usize).prop_map(Step::GiveUp),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn a_snapshot_is_what_the_keyspace_was(steps in prop::collection::vec(step(), 0..400)) {
+            let mut keyspace = Keyspace::new(3);
+            let mut open: Vec<(SnapshotId, Content, Vec<_>)> = Vec::new();
+            let take = |taken: Taken| record(taken.db, &taken.key, &taken.value, taken.expires_at);
+            for step in steps {
+                match step {
+                    Step::Insert(db, key, value, expires) => {
+                        keyspace.insert(db, &[key], Value::from(&[value][..]), if expires { value.into() } else { NEVER });
+                    }
+                    Step::Change(db, key) => {
+                        if let Some(Value::String(text)) = keyspace.value_mut(db, &[key]) {
+                            text.growing().push(b'x');
+                        }
+                    }
+                    Step::Expire(db, key) => {
+                        keyspace.set_expiry(db, &[key], 7);
+                    }
+                    Step::Remove(db, key) => {
+                        keyspace.remove(db, &[key]);
+                    }
+                    Step::Clear(db) => {
+                        keyspace.clear(db);
+                    }
+                    Step::Swap(one, other) => keyspace.swap(one, other),
+                    Step::Begin if open.len() < 4 => {
+                        let content = content(&keyspace);
+                        open.push((keyspace.begin_snapshot(), content, Vec::new()));
+                    }
+                    Step::Begin => {}
+                    Step::Read(at, limit) if at < open.len() => {
+                        let (id, _, seen) = &mut open[at];
+                        if !keyspace.next_of_snapshot(*id, limit, |taken| seen.push(take(taken))) {
+                            let (_, wanted, seen) = open.remove(at);
+                            prop_assert_eq!(seen.len(), wanted.len());
+                            prop_assert_eq!(seen.into_iter().collect::<Content>(), wanted);
+                        }
+                    }
+                    Step::Read(..) => {}
+                    Step::GiveUp(at) if at < open.len() => keyspace.end_snapshot(open.remove(at).0),
+                    Step::GiveUp(_) => {}
+                }
+                for db in 0..3 {
+                    let volatile = keyspace.iter(db).filter(|(_, entry)| entry.expires_at().is_some()).count();
+                    prop_assert_eq!(keyspace.size(db).volatile, volatile);
+                }
+            }
+            for (id, wanted, mut seen) in open {
+                while keyspace.next_of_snapshot(id, 3, |taken| seen.push(take(taken))) {}
+                prop_assert_eq!(seen.len(), wanted.len());
+                prop_assert_eq!(seen.into_iter().collect::<Content>(), wanted);
+            }
+            prop_assert_eq!(keyspace.held_for_snapshots(), 0);
+        }
+    }
+
+    #[test]
+    fn expired_keys_come_in_order_and_only_if_they_still_expire() {
+        let mut keyspace = Keyspace::new(1);
+        for (key, at) in [("a", 30), ("b", 10), ("c", 20), ("d", 5)] {
+            keyspace.insert(0, key.as_bytes(), Value::from(&b"v"[..]), at);
+        }
+        keyspace.set_expiry(0, b"b", NEVER);
+        keyspace.remove(0, b"d");
+        assert_eq!(keyspace.next_expired(0, 20), None);
+        assert_eq!(keyspace.next_expired(0, 21).as_deref(), Some(&b"c"[..]));
+        keyspace.remove(0, b"c");
+        assert_eq!(keyspace.next_expired(0, 1000).as_deref(), Some(&b"a"[..]));
+    }
+}

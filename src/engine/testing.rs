@@ -1,0 +1,137 @@
+//! For the tests of commands: an engine, one session, words in and words out.
+
+use super::args::{Args, Ranges};
+use super::core::{Engine, Session};
+use super::propagation::encode;
+use super::reply::Reply;
+
+/// An engine and one client, at a time that stands still until it is moved.
+pub(super) struct Play {
+    pub(super) engine: Engine,
+    pub(super) session: Session,
+    pub(super) now: i64,
+}
+
+/// Splits a line into words as redis-cli does: blanks separate, quotes join, `\xHH` and `\n` inside double quotes.
+pub(super) fn words(line: &str) -> Vec<Vec<u8>> {
+    let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), Vec::new(), false, false);
+    let mut bytes = line.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => (quoted, begun) = (!quoted, true),
+            b'\\' if quoted => match bytes.next() {
+                Some(b'x') => {
+                    let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+                    word.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
+                }
+                Some(b'n') => word.push(b'\n'),
+                Some(b'r') => word.push(b'\r'),
+                Some(other) => word.push(other),
+                None => panic!("nothing behind a backslash: {line}"),
+            },
+            b' ' if !quoted => {
+                if begun || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            other => word.push(other),
+        }
+    }
+    if begun || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// A command's bytes and where its words stand.
+fn command(words: &[Vec<u8>]) -> (Vec<u8>, Ranges) {
+    let mut bytes = Vec::new();
+    encode(&mut bytes, words.iter().map(Vec::as_slice));
+    let (mut ranges, mut at) = (Ranges::new(), 0);
+    at += format!("*{}\r\n", words.len()).len();
+    for word in words {
+        at += format!("${}\r\n", word.len()).len();
+        ranges.push((at, at + word.len()));
+        at += word.len() + 2;
+    }
+    (bytes, ranges)
+}
+
+impl Play {
+    pub(super) fn new(dialect: &str) -> Self {
+        Self { engine: Engine::new(dialect.parse().unwrap(), 16), session: Session::default(), now: 1_700_000_000_000 }
+    }
+
+    /// Runs a line; gives the answer, its lines joined by blanks without lengths, as `redis-cli --no-raw` would show
+    /// roughly: `(nil)`, numbers, `[a b]`.
+    pub(super) fn run(&mut self, line: &str) -> String {
+        let words = words(line);
+        let (bytes, ranges) = command(&words);
+        let mut reply = Reply::default();
+        let args = Args::new(&bytes, &ranges, Some(&bytes));
+        let request = self.engine.execute(&mut self.session, args, &mut reply, self.now);
+        match request {
+            Some(request) if reply.is_empty() => format!("{request:?}"),
+            _ => shown(&mut reply.bytes()),
+        }
+    }
+
+    /// Runs a line as if the master had said it.
+    pub(super) fn apply(&mut self, line: &str) -> bool {
+        let words = words(line);
+        let (bytes, ranges) = command(&words);
+        self.engine.apply(&mut self.session, Args::new(&bytes, &ranges, Some(&bytes)), self.now)
+    }
+
+    /// What went into the stream since this was asked last: words by blanks, commands by ` | `, without SELECT 0 at the
+    /// beginning.
+    pub(super) fn stream(&mut self) -> String {
+        let bytes = self.engine.stream.written().to_vec();
+        self.engine.stream.clear();
+        let (mut rest, mut commands) = (&bytes[..], Vec::new());
+        while !rest.is_empty() {
+            commands.push(shown(&mut rest).trim_matches(['[', ']']).to_owned());
+        }
+        if commands.first().is_some_and(|first| first == "SELECT 0") {
+            commands.remove(0);
+        }
+        commands.join(" | ")
+    }
+}
+
+/// One value as words.
+fn shown(bytes: &mut &[u8]) -> String {
+    let end = bytes.windows(2).position(|pair| pair == b"\r\n").expect("a line");
+    let (line, rest) = (&bytes[..end], &bytes[end + 2..]);
+    *bytes = rest;
+    let text = String::from_utf8(line[1..].to_vec()).unwrap();
+    let number = || text.parse::<i64>().unwrap();
+    match line[0] {
+        b'$' | b'=' if number() < 0 => "(nil)".into(),
+        b'$' | b'=' => {
+            let (body, rest) = bytes.split_at(number() as usize);
+            *bytes = &rest[2..];
+            match std::str::from_utf8(body) {
+                Ok(text) if !text.is_empty() && !text.contains(['\0', '\r', '\n']) => text.to_owned(),
+                _ => format!("\"{}\"", body.escape_ascii()),
+            }
+        }
+        b'*' | b'~' | b'>' if number() < 0 => "(nil)".into(),
+        b'*' | b'~' | b'>' => {
+            format!("[{}]", (0..number()).map(|_| shown(bytes)).collect::<Vec<_>>().join(" "))
+        }
+        b'%' => format!("[{}]", (0..2 * number()).map(|_| shown(bytes)).collect::<Vec<_>>().join(" ")),
+        b'_' => "(nil)".into(),
+        b'-' => format!("-{text}"),
+        _ => text,
+    }
+}
+
+#[test]
+fn lines_are_split_as_redis_cli_splits_them() {
+    assert_eq!(
+        words("SET \"a b\" \"\\x00\\n\" \"\""),
+        [b"SET".to_vec(), b"a b".to_vec(), b"\0\n".to_vec(), Vec::new()]
+    );
+}

@@ -1,0 +1,80 @@
+//! Sorted sets: scores by member, and members by score.
+
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+
+use super::{Blob, Ranked};
+
+/// A sorted set.
+#[derive(Clone, Debug, Default)]
+pub struct SortedSet {
+    scores: IndexMap<Blob, f64, RandomState>,
+    ranked: Ranked,
+}
+
+impl SortedSet {
+    /// How many members there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scores.is_empty()
+    }
+
+    /// A member's score.
+    #[must_use]
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        self.scores.get(member).copied()
+    }
+
+    /// How many members come before this one.
+    #[must_use]
+    pub fn rank(&self, member: &[u8]) -> Option<usize> {
+        self.ranked.rank(self.score(member)?, member)
+    }
+
+    /// The members by score.
+    #[must_use]
+    pub fn ranked(&self) -> &Ranked {
+        &self.ranked
+    }
+
+    /// The members densely numbered, for ZSCAN and ZRANDMEMBER.
+    #[must_use]
+    pub fn by_index(&self, index: usize) -> Option<(&Blob, f64)> {
+        self.scores.get_index(index).map(|(member, score)| (member, *score))
+    }
+
+    /// Gives a member a score, which must not be NaN. Gives the score that it had.
+    pub fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
+        match self.scores.get_full_mut(member) {
+            Some((_, blob, old)) => {
+                let before = std::mem::replace(old, score);
+                // By bits: -0 and 0 have one place, but not one text.
+                if before.to_bits() != score.to_bits() {
+                    let blob = blob.clone();
+                    self.ranked.remove(before, member);
+                    self.ranked.insert(score, blob);
+                }
+                Some(before)
+            }
+            None => {
+                let blob = Blob::from(member);
+                self.scores.insert(blob.clone(), score);
+                self.ranked.insert(score, blob);
+                None
+            }
+        }
+    }
+
+    /// Takes a member out; gives its score.
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        let score = self.scores.swap_remove(member)?;
+        self.ranked.remove(score, member);
+        Some(score)
+    }
+}
