@@ -102,6 +102,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -157,11 +158,28 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'repltool;rdb;convert' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where the RDB goes, `-` for standard output. A file appears only when it is whole')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where the RDB goes, `-` for standard output. A file appears only when it is whole')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The version: `same` as the input''s; `lowest`, the oldest that holds every value; `lossless`, the oldest that holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--no-compress', '--no-compress', [CompletionResultType]::ParameterName, 'Leave the strings uncompressed')
+            [CompletionResult]::new('--no-checksum', '--no-checksum', [CompletionResultType]::ParameterName, 'Write eight zero bytes in the checksum''s place, which servers take for none')
+            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Leave out the keys and other records that the version cannot hold, instead of writing nothing')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'repltool;rdb;help' {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -175,6 +193,9 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;rdb;help;check' {
+            break
+        }
+        'repltool;rdb;help;convert' {
             break
         }
         'repltool;rdb;help;help' {
@@ -220,6 +241,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
             break
         }
         'repltool;help;rdb;info' {
@@ -232,6 +254,9 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;help;rdb;check' {
+            break
+        }
+        'repltool;help;rdb;convert' {
             break
         }
         'repltool;help;completions' {

@@ -95,6 +95,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;info'= {
@@ -145,11 +146,27 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'repltool;rdb;convert'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -o 'Where the RDB goes, `-` for standard output. A file appears only when it is whole'
+            cand --output 'Where the RDB goes, `-` for standard output. A file appears only when it is whole'
+            cand --to 'The version: `same` as the input''s; `lowest`, the oldest that holds every value; `lossless`, the oldest that holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --no-compress 'Leave the strings uncompressed'
+            cand --no-checksum 'Write eight zero bytes in the checksum''s place, which servers take for none'
+            cand --skip 'Leave out the keys and other records that the version cannot hold, instead of writing nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'repltool;rdb;help'= {
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;help;info'= {
@@ -159,6 +176,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;rdb;help;dump'= {
         }
         &'repltool;rdb;help;check'= {
+        }
+        &'repltool;rdb;help;convert'= {
         }
         &'repltool;rdb;help;help'= {
         }
@@ -196,6 +215,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
         }
         &'repltool;help;rdb;info'= {
         }
@@ -204,6 +224,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;rdb;dump'= {
         }
         &'repltool;help;rdb;check'= {
+        }
+        &'repltool;help;rdb;convert'= {
         }
         &'repltool;help;completions'= {
         }

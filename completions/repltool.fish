@@ -74,16 +74,17 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "keys" -d 'List its keys, a line each'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "dump" -d 'Write all of it, a JSON object a record'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "keys" -d 'List its keys, a line each'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"
@@ -121,10 +122,22 @@ never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -l json -d 'Short for `--format json`'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s o -l output -d 'Where the RDB goes, `-` for standard output. A file appears only when it is whole' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l to -d 'The version: `same` as the input\'s; `lowest`, the oldest that holds every value; `lossless`, the oldest that holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l no-compress -d 'Leave the strings uncompressed'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l no-checksum -d 'Write eight zero bytes in the checksum\'s place, which servers take for none'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l skip -d 'Leave out the keys and other records that the version cannot hold, instead of writing nothing'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Write all of it, a JSON object a record'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
@@ -147,3 +160,4 @@ complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it, a JSON object a record'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'

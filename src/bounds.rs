@@ -215,3 +215,19 @@ pub const MAX_INFO_AUX: usize = 256;
 
 /// Databases that `rdb info` lists.
 pub const MAX_INFO_DATABASES: usize = 65_536;
+
+/// How much of a string is compressed at a time when an RDB is written; what it makes of it is held.
+pub const RDB_COMPRESSION_BLOCK: usize = 64 << 10;
+
+/// Bytes of an RDB in the making that are held before they are checksummed and given on.
+pub const RDB_WRITE_BUFFER: usize = 32 << 10;
+
+/// A node of a list is closed before it grows beyond so many bytes: `list-max-listpack-size -2`.
+pub const RDB_LIST_NODE: usize = 8 << 10;
+
+/// A node of a stream is closed before it grows beyond so many bytes: `stream-node-max-bytes`.
+pub const RDB_STREAM_NODE: usize = 4 << 10;
+
+/// A node of one element or entry that is bigger than this is not put together but passed on part by part, and so not
+/// compressed.
+pub const MAX_RDB_NODE_HELD: usize = 1 << 20;

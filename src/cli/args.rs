@@ -211,6 +211,9 @@ pub(super) enum RdbCommand {
     Dump(RdbArgs),
     /// Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt.
     Check(RdbArgs),
+    /// Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by
+    /// key. Takes the memory of its largest key.
+    Convert(RdbConvertArgs),
 }
 
 /// Where an RDB comes from.
@@ -248,6 +251,34 @@ pub(super) struct RdbKeysArgs {
     /// Short for `--format json`.
     #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
+}
+
+/// The arguments of `rdb convert`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RdbConvertArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    /// Where the RDB goes, `-` for standard output. A file appears only when it is whole.
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+
+    /// The version: `same` as the input's; `lowest`, the oldest that holds every value; `lossless`, the oldest that
+    /// holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1.
+    #[arg(long, value_name = "VERSION", default_value = "same")]
+    pub(super) to: super::rdb::To,
+
+    /// Leave the strings uncompressed.
+    #[arg(long)]
+    pub(super) no_compress: bool,
+
+    /// Write eight zero bytes in the checksum's place, which servers take for none.
+    #[arg(long)]
+    pub(super) no_checksum: bool,
+
+    /// Leave out the keys and other records that the version cannot hold, instead of writing nothing.
+    #[arg(long)]
+    pub(super) skip: bool,
 }
 
 /// The form of a list of keys.

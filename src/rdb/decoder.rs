@@ -53,6 +53,19 @@ impl<V: Values> Decoder<V> {
         Self { machine: Machine::new(Decoding { expander: Expander::default(), state: State::new(values, depth) }) }
     }
 
+    /// A decoder that waits for the first record, as if the header had come. Offsets begin with it; the header is not
+    /// told.
+    pub fn of_records(values: V, depth: Depth, header: Header) -> Self {
+        let visitor = Decoding { expander: Expander::default(), state: State::new(values, depth) };
+        Self { machine: Machine::of_records(visitor, header) }
+    }
+
+    /// Whether all that came are whole records, and more may come.
+    #[must_use]
+    pub fn between_records(&self) -> bool {
+        self.machine.between_records()
+    }
+
     /// Takes the next bytes, of any number. After the end nothing more is consumed.
     ///
     /// # Errors

@@ -153,6 +153,16 @@ impl<V: Visitor> Machine<V> {
         }
     }
 
+    /// A machine behind the header: what comes are records, at offset 0.
+    pub(super) fn of_records(visitor: V, header: Header) -> Self {
+        Self { place: Place::Records(header), ..Self::new(visitor) }
+    }
+
+    /// Whether a record may begin now: nothing is under way or carried.
+    pub(super) fn between_records(&self) -> bool {
+        matches!(self.place, Place::Records(_)) && self.stack.is_empty() && self.body.is_none() && self.carried == 0
+    }
+
     pub(super) fn visitor(&self) -> &V {
         &self.visitor
     }

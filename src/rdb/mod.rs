@@ -36,6 +36,7 @@
 //! Its faults are located by the machine like any other: at the head of the string, with the place inside it.
 
 mod carry;
+mod compress;
 mod decoder;
 mod error;
 mod grammar;
@@ -44,19 +45,30 @@ mod kinds;
 mod layout;
 mod lzf;
 mod machine;
+mod model;
 mod node;
 mod packed;
+mod payload;
 mod primitive;
 mod text;
 mod values;
 mod walk;
+mod writer;
 
 pub use decoder::Decoder;
 pub use error::{Blame, Fault, RdbError};
 pub use grammar::{Format, Header};
 pub use machine::Progress;
+pub use model::{
+    Array, Cell, Collector, Consumer, Dedup, Entry, Field, Group, Metadata, ModulePart, Pairs, ProducerItems, Stream,
+    Value, Whole,
+};
+pub use payload::{Payload, PayloadError, dump_payload, restore};
 pub use values::{
     Depth, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, Unheard,
     ValueType, Values,
 };
 pub use walk::{Checksum, Summary, Walk};
+pub use writer::{
+    ConsumerView, GroupView, KeyMeta, Limits, Need, Needs, StreamView, Target, WriteError, Writer, Written,
+};

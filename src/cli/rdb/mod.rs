@@ -1,5 +1,6 @@
 //! `repltool rdb`: what an RDB holds, and whether it is sound.
 
+mod convert;
 mod source;
 mod watched;
 
@@ -9,6 +10,7 @@ use std::path::Path;
 use anyhow::bail;
 use serde_json::json;
 
+pub(super) use self::convert::To;
 use self::source::{Taker, feed};
 use self::watched::Watched;
 use super::args::{Format, KeysFormat, RdbArgs, RdbCommand, RdbKeysArgs};
@@ -24,6 +26,7 @@ pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
         RdbCommand::Keys(args) => keys(args),
         RdbCommand::Dump(args) => dump(args),
         RdbCommand::Check(args) => check(args),
+        RdbCommand::Convert(args) => convert::run(args),
     }
 }
 
