@@ -11,19 +11,23 @@
 
 pub mod args;
 pub mod command;
+mod config;
 mod context;
 mod core;
 mod dialect;
 mod error;
 pub mod glob;
 mod keyspace;
+pub mod load;
 mod propagation;
 mod random;
 mod reply;
+pub mod save;
 #[cfg(test)]
 mod testing;
 pub mod value;
 
+pub use config::{Config, ConfigError, OutputLimit, split};
 pub use context::{Context, Origin};
 pub use core::{Engine, Queue, Request, Session, SessionId, Stats};
 pub use dialect::{Dialect, Family};

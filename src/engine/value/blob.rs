@@ -67,6 +67,13 @@ impl std::ops::Deref for Blob {
     }
 }
 
+impl AsRef<[u8]> for Blob {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl Borrow<[u8]> for Blob {
     #[inline]
     fn borrow(&self) -> &[u8] {

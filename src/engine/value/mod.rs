@@ -44,17 +44,8 @@ pub enum Value {
     Hash(Arc<Hash>),
     /// A stream.
     Stream(Arc<Stream>),
-    /// A value of a module that is not known here, as an RDB has it.
-    Opaque(Arc<Opaque>),
-}
-
-/// A value that is kept and passed on byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opaque {
-    /// The RDB type.
-    pub rdb_type: u8,
-    /// The bytes behind the key.
-    pub bytes: Box<[u8]>,
+    /// A value that no command here works on, a module's above all: kept and passed on as an RDB has it.
+    Opaque(Arc<crate::rdb::Value>),
 }
 
 impl Value {
@@ -68,7 +59,7 @@ impl Value {
             Self::SortedSet(_) => "zset",
             Self::Hash(_) => "hash",
             Self::Stream(_) => "stream",
-            Self::Opaque(_) => "module",
+            Self::Opaque(value) => value.value_type().name(),
         }
     }
 }

@@ -1,0 +1,538 @@
+//! Configuration: redis.conf's names, whether they come from a file, the command line or CONFIG SET.
+//!
+//! One table tells each directive's names, what it can be, and what it is unless said otherwise.
+
+use std::collections::BTreeMap;
+
+use super::dialect::Dialect;
+
+/// What a directive's value can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// `yes` or `no`.
+    Flag,
+    /// A number from the first to the second.
+    Number(i64, i64),
+    /// A size in bytes, with a unit or without.
+    Size,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Anything.
+    Text,
+    /// `class hard soft seconds`, repeated.
+    OutputLimits,
+}
+
+/// When a directive can be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    /// At any time.
+    Always,
+    /// At the start only.
+    AtStart,
+}
+
+struct Directive {
+    name: &'static str,
+    /// The name before 5.0 (`slave-…`) or before 7.0 (`…-ziplist-…`).
+    alias: Option<&'static str>,
+    kind: Kind,
+    set: Set,
+    default: &'static str,
+}
+
+const fn always(name: &'static str, kind: Kind, default: &'static str) -> Directive {
+    Directive { name, alias: None, kind, set: Set::Always, default }
+}
+
+const fn aliased(name: &'static str, alias: &'static str, kind: Kind, default: &'static str) -> Directive {
+    Directive { name, alias: Some(alias), kind, set: Set::Always, default }
+}
+
+const fn at_start(name: &'static str, kind: Kind, default: &'static str) -> Directive {
+    Directive { name, alias: None, kind, set: Set::AtStart, default }
+}
+
+const ANY: Kind = Kind::Number(0, i64::MAX);
+const INT: Kind = Kind::Number(0, i32::MAX as i64);
+const POSITIVE: Kind = Kind::Number(1, i32::MAX as i64);
+const PORT: Kind = Kind::Number(0, 65_535);
+
+/// All directives. Defaults are those of redis.conf for 7.0; [`Config::new`] has what differs.
+const DIRECTIVES: &[Directive] = &[
+    // Network.
+    at_start("bind", Kind::Text, "127.0.0.1"),
+    at_start("port", PORT, "6379"),
+    at_start("tcp-backlog", INT, "511"),
+    at_start("unixsocket", Kind::Text, ""),
+    always("protected-mode", Kind::Flag, "yes"),
+    always("timeout", INT, "0"),
+    always("tcp-keepalive", INT, "300"),
+    always("maxclients", POSITIVE, "10000"),
+    // Who may do what.
+    always("requirepass", Kind::Text, ""),
+    at_start("enable-debug-command", Kind::Word(&["no", "yes", "local"]), "yes"),
+    at_start("enable-protected-configs", Kind::Word(&["no", "yes", "local"]), "no"),
+    at_start("enable-module-command", Kind::Word(&["no", "yes", "local"]), "no"),
+    always("acllog-max-len", INT, "128"),
+    at_start("aclfile", Kind::Text, ""),
+    always("acl-pubsub-default", Kind::Word(&["resetchannels", "allchannels"]), "resetchannels"),
+    // General.
+    at_start("daemonize", Kind::Flag, "no"),
+    at_start("supervised", Kind::Word(&["no", "auto", "upstart", "systemd"]), "no"),
+    at_start("pidfile", Kind::Text, ""),
+    at_start("logfile", Kind::Text, ""),
+    always("loglevel", Kind::Word(&["debug", "verbose", "notice", "warning", "nothing"]), "notice"),
+    at_start("databases", POSITIVE, "16"),
+    at_start("always-show-logo", Kind::Flag, "no"),
+    at_start("set-proc-title", Kind::Flag, "yes"),
+    always("hz", Kind::Number(1, 500), "10"),
+    always("dynamic-hz", Kind::Flag, "yes"),
+    always("io-threads", Kind::Number(1, 128), "1"),
+    at_start("cluster-enabled", Kind::Flag, "no"),
+    // Snapshots.
+    always("save", Kind::Text, ""),
+    always("dir", Kind::Text, "."),
+    always("dbfilename", Kind::Text, "dump.rdb"),
+    always("rdbcompression", Kind::Flag, "yes"),
+    at_start("rdbchecksum", Kind::Flag, "yes"),
+    always("rdb-del-sync-files", Kind::Flag, "no"),
+    always("rdb-save-incremental-fsync", Kind::Flag, "yes"),
+    always("stop-writes-on-bgsave-error", Kind::Flag, "yes"),
+    always("sanitize-dump-payload", Kind::Word(&["no", "yes", "clients"]), "no"),
+    always("appendonly", Kind::Flag, "no"),
+    always("appendfsync", Kind::Word(&["always", "everysec", "no"]), "everysec"),
+    // Replication.
+    aliased("masterauth", "primaryauth", Kind::Text, ""),
+    aliased("masteruser", "primaryuser", Kind::Text, ""),
+    aliased("replica-serve-stale-data", "slave-serve-stale-data", Kind::Flag, "yes"),
+    aliased("replica-read-only", "slave-read-only", Kind::Flag, "yes"),
+    aliased("replica-priority", "slave-priority", INT, "100"),
+    aliased("replica-announce-ip", "slave-announce-ip", Kind::Text, ""),
+    aliased("replica-announce-port", "slave-announce-port", PORT, "0"),
+    always("replica-announced", Kind::Flag, "yes"),
+    aliased("replica-lazy-flush", "slave-lazy-flush", Kind::Flag, "no"),
+    aliased("replica-ignore-maxmemory", "slave-ignore-maxmemory", Kind::Flag, "yes"),
+    always("repl-diskless-sync", Kind::Flag, "yes"),
+    always("repl-diskless-sync-delay", INT, "5"),
+    always("repl-diskless-sync-max-replicas", INT, "0"),
+    always("repl-diskless-load", Kind::Word(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), "disabled"),
+    aliased("repl-ping-replica-period", "repl-ping-slave-period", POSITIVE, "10"),
+    always("repl-timeout", POSITIVE, "60"),
+    always("repl-disable-tcp-nodelay", Kind::Flag, "no"),
+    always("repl-backlog-size", Kind::Size, "1048576"),
+    always("repl-backlog-ttl", ANY, "3600"),
+    always("replica-full-sync-buffer-limit", Kind::Size, "0"),
+    always("repl-rdb-channel", Kind::Flag, "no"),
+    always("dual-channel-replication-enabled", Kind::Flag, "no"),
+    aliased("min-replicas-to-write", "min-slaves-to-write", INT, "0"),
+    aliased("min-replicas-max-lag", "min-slaves-max-lag", INT, "10"),
+    always("propagation-error-behavior", Kind::Word(&["ignore", "panic", "panic-on-replicas"]), "ignore"),
+    // Memory and limits.
+    always("maxmemory", Kind::Size, "0"),
+    always(
+        "maxmemory-policy",
+        Kind::Word(&[
+            "noeviction",
+            "volatile-lru",
+            "volatile-lfu",
+            "volatile-random",
+            "volatile-ttl",
+            "allkeys-lru",
+            "allkeys-lfu",
+            "allkeys-random",
+        ]),
+        "noeviction",
+    ),
+    always("maxmemory-samples", POSITIVE, "5"),
+    always(
+        "client-output-buffer-limit",
+        Kind::OutputLimits,
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+    ),
+    always("client-query-buffer-limit", Kind::Size, "1073741824"),
+    always("proto-max-bulk-len", Kind::Size, "536870912"),
+    // Freeing.
+    always("lazyfree-lazy-eviction", Kind::Flag, "no"),
+    always("lazyfree-lazy-expire", Kind::Flag, "no"),
+    always("lazyfree-lazy-server-del", Kind::Flag, "no"),
+    always("lazyfree-lazy-user-del", Kind::Flag, "no"),
+    always("lazyfree-lazy-user-flush", Kind::Flag, "no"),
+    // Observation.
+    always("slowlog-log-slower-than", Kind::Number(-1, i64::MAX), "10000"),
+    always("slowlog-max-len", ANY, "128"),
+    always("latency-monitor-threshold", ANY, "0"),
+    always("latency-tracking", Kind::Flag, "yes"),
+    always("notify-keyspace-events", Kind::Text, ""),
+    aliased("busy-reply-threshold", "lua-time-limit", ANY, "5000"),
+    // How small collections are packed, which an RDB shows.
+    aliased("hash-max-listpack-entries", "hash-max-ziplist-entries", ANY, "512"),
+    aliased("hash-max-listpack-value", "hash-max-ziplist-value", ANY, "64"),
+    aliased("list-max-listpack-size", "list-max-ziplist-size", Kind::Number(i32::MIN as i64, i32::MAX as i64), "-2"),
+    always("list-compress-depth", INT, "0"),
+    always("set-max-intset-entries", ANY, "512"),
+    always("set-max-listpack-entries", ANY, "128"),
+    always("set-max-listpack-value", ANY, "64"),
+    aliased("zset-max-listpack-entries", "zset-max-ziplist-entries", ANY, "128"),
+    aliased("zset-max-listpack-value", "zset-max-ziplist-value", ANY, "64"),
+    always("hll-sparse-max-bytes", ANY, "3000"),
+    always("stream-node-max-bytes", Kind::Size, "4096"),
+    always("stream-node-max-entries", ANY, "100"),
+    always("activerehashing", Kind::Flag, "yes"),
+    always("active-expire-effort", Kind::Number(1, 10), "1"),
+];
+
+/// How much of output may wait for a client of a class before it is cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// At once, in bytes; 0 for never.
+    pub hard: u64,
+    /// After so long, in bytes; 0 for never.
+    pub soft: u64,
+    /// So long, in seconds.
+    pub soft_seconds: u64,
+}
+
+/// What a directive cannot be set to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no such directive.
+    #[error("there is no directive {0}")]
+    Unknown(String),
+    /// It can be set at the start only.
+    #[error("can't set immutable config")]
+    Immutable,
+    /// Not a value for it; what would be one.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// The values of all directives.
+#[derive(Clone, Debug)]
+pub struct Config {
+    values: BTreeMap<&'static str, String>,
+}
+
+fn directive(name: &str) -> Option<&'static Directive> {
+    let is = |other: &str| other.eq_ignore_ascii_case(name);
+    DIRECTIVES.iter().find(|directive| is(directive.name) || directive.alias.is_some_and(is))
+}
+
+impl Config {
+    /// The defaults of this server.
+    #[must_use]
+    pub fn new(dialect: Dialect) -> Self {
+        let values = DIRECTIVES.iter().map(|directive| (directive.name, directive.default.to_owned())).collect();
+        let mut config = Self { values };
+        let mut differs = |holds: bool, name: &'static str, value: &str| {
+            if holds {
+                config.values.insert(name, value.to_owned());
+            }
+        };
+        differs(!dialect.since(7, 0), "repl-diskless-sync", "no");
+        differs(dialect.is_valkey_since(8, 1), "repl-backlog-size", "10485760");
+        differs(dialect.is_redis_since(8, 2), "repl-rdb-channel", "yes");
+        for name in ["eviction", "expire", "server-del", "user-del", "user-flush"] {
+            let name = directive(&format!("lazyfree-lazy-{name}")).map_or("lazyfree-lazy-expire", |found| found.name);
+            differs(dialect.is_valkey_since(8, 0), name, "yes");
+        }
+        differs(dialect.is_valkey_since(8, 0), "replica-lazy-flush", "yes");
+        differs(!dialect.since(7, 0), "hash-max-listpack-entries", "512");
+        config
+    }
+
+    /// A directive's value by one of its names; empty where there is none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
+        directive(name).and_then(|directive| self.values.get(directive.name)).map_or("", String::as_str)
+    }
+
+    /// Whether a directive is `yes`.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        self.get(name) == "yes"
+    }
+
+    /// A number or a size.
+    #[must_use]
+    pub fn number(&self, name: &str) -> i64 {
+        self.get(name).parse().unwrap_or(0)
+    }
+
+    /// A number or a size that is not negative.
+    #[must_use]
+    pub fn size(&self, name: &str) -> u64 {
+        u64::try_from(self.number(name)).unwrap_or(0)
+    }
+
+    /// A text, if it is not empty.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        Some(self.get(name)).filter(|text| !text.is_empty())
+    }
+
+    /// The limit for a class of clients: `normal`, `replica`, `pubsub`.
+    #[must_use]
+    pub fn output_limit(&self, class: &str) -> OutputLimit {
+        let class = if class == "replica" { "slave" } else { class };
+        let words: Vec<&str> = self.get("client-output-buffer-limit").split(' ').collect();
+        let found = words.chunks_exact(4).find(|words| words.first() == Some(&class));
+        let number = |index: usize| found.and_then(|words| words.get(index)?.parse().ok()).unwrap_or(0);
+        OutputLimit { hard: number(1), soft: number(2), soft_seconds: number(3) }
+    }
+
+    /// All names, aliases too, that a pattern matches, with their values.
+    pub fn matching<'a>(&'a self, pattern: &'a [u8]) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let pattern = pattern.to_ascii_lowercase();
+        DIRECTIVES
+            .iter()
+            .flat_map(|directive| std::iter::once(directive.name).chain(directive.alias))
+            .filter(move |name| super::glob::matches(&pattern, name.as_bytes()))
+            .map(|name| (name, self.get(name)))
+    }
+
+    /// Sets a directive as the configuration file and the command line do: any of them.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn set_at_start(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let directive = directive(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
+        self.put(directive, value)
+    }
+
+    /// Sets a directive while the server runs.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let directive = directive(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
+        if directive.set == Set::AtStart {
+            return Err(ConfigError::Immutable);
+        }
+        self.put(directive, value)
+    }
+
+    fn put(&mut self, directive: &'static Directive, value: &str) -> Result<(), ConfigError> {
+        let value = match directive.kind {
+            Kind::Text => value.to_owned(),
+            Kind::Flag => match value.to_ascii_lowercase() {
+                word if word == "yes" || word == "no" => word,
+                _ => return Err(invalid("argument must be 'yes' or 'no'")),
+            },
+            Kind::Word(words) => {
+                let word = value.to_ascii_lowercase();
+                let list = || invalid(&format!("argument(s) must be one of the following: {}", words.join(", ")));
+                if words.contains(&&*word) { word } else { return Err(list()) }
+            }
+            Kind::Number(low, high) => {
+                let number: i64 = value.parse().map_err(|_| invalid("argument couldn't be parsed into an integer"))?;
+                if !(low..=high).contains(&number) {
+                    return Err(invalid(&format!("argument must be between {low} and {high} inclusive")));
+                }
+                number.to_string()
+            }
+            Kind::Size => size(value).ok_or_else(|| invalid("argument must be a memory value"))?.to_string(),
+            Kind::OutputLimits => self.output_limits(value)?,
+        };
+        self.values.insert(directive.name, value);
+        Ok(())
+    }
+
+    /// The classes named get new limits, the others keep theirs.
+    fn output_limits(&self, value: &str) -> Result<String, ConfigError> {
+        let words: Vec<&str> = value.split_ascii_whitespace().collect();
+        if words.is_empty() || !words.len().is_multiple_of(4) {
+            return Err(invalid("Wrong number of arguments in buffer limit configuration."));
+        }
+        let mut limits: Vec<(&str, OutputLimit)> =
+            ["normal", "slave", "pubsub"].into_iter().map(|class| (class, self.output_limit(class))).collect();
+        for words in words.chunks_exact(4) {
+            let [class, hard, soft, seconds] = words else { continue };
+            let class = if class.eq_ignore_ascii_case("replica") { "slave" } else { class };
+            let number = |text: &str| {
+                size(text).ok_or_else(|| {
+                    invalid("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+                })
+            };
+            let limit = OutputLimit { hard: number(hard)?, soft: number(soft)?, soft_seconds: number(seconds)? };
+            let known = limits.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(class));
+            known.ok_or_else(|| invalid("Invalid client class specified in buffer limit configuration."))?.1 = limit;
+        }
+        let texts = limits
+            .iter()
+            .map(|(class, OutputLimit { hard, soft, soft_seconds })| format!("{class} {hard} {soft} {soft_seconds}"));
+        Ok(texts.collect::<Vec<_>>().join(" "))
+    }
+
+    /// Reads a configuration file. Gives the lines that could not be taken, each with its number and the reason; what
+    /// is not known is skipped. Directives that stand for themselves (`replicaof`, `include`, `user`, …) are handed to
+    /// `other`, which tells whether it takes them.
+    pub fn read(&mut self, text: &str, mut other: impl FnMut(&[String]) -> bool) -> Vec<(usize, String)> {
+        let mut complaints = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let mut complain = |reason: String| complaints.push((index + 1, reason));
+            let Some(words) = split(line) else {
+                complain("unbalanced quotes".to_owned());
+                continue;
+            };
+            let Some((name, values)) = words.split_first() else { continue };
+            let value = values.join(" ");
+            match self.set_at_start(name, &value) {
+                Ok(()) => {}
+                Err(ConfigError::Unknown(name)) => {
+                    if !other(&words) {
+                        complain(format!("there is no directive {name} here"));
+                    }
+                }
+                Err(error) => complain(format!("{name}: {error}")),
+            }
+        }
+        complaints
+    }
+}
+
+fn invalid(text: &str) -> ConfigError {
+    ConfigError::Invalid(text.to_owned())
+}
+
+/// A size with redis.conf's units: `1k` is 1000, `1kb` 1024.
+fn size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Splits a line into words: blanks separate, double quotes join and know `\n`, `\xHH` and the like, single quotes join
+/// and know `\'`. `None` where a quote is left open. (`sdssplitargs` of the servers.)
+#[must_use]
+pub fn split(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let mut word = String::new();
+        match first {
+            '"' | '\'' => {
+                let mut characters = rest.char_indices().skip(1);
+                let mut end = None;
+                while let Some((at, character)) = characters.next() {
+                    match character {
+                        '\\' if first == '"' => match characters.next()?.1 {
+                            'n' => word.push('\n'),
+                            'r' => word.push('\r'),
+                            't' => word.push('\t'),
+                            'x' => {
+                                let digits: String = characters.by_ref().take(2).map(|(_, digit)| digit).collect();
+                                word.push(char::from(u8::from_str_radix(&digits, 16).ok()?));
+                            }
+                            other => word.push(other),
+                        },
+                        '\\' if characters.clone().next().is_some_and(|(_, next)| next == '\'') => {
+                            characters.next();
+                            word.push('\'');
+                        }
+                        quote if quote == first => {
+                            end = Some(at + 1);
+                            break;
+                        }
+                        other => word.push(other),
+                    }
+                }
+                rest = rest.get(end?..)?;
+                if rest.chars().next().is_some_and(|next| !next.is_whitespace()) {
+                    return None;
+                }
+            }
+            _ => {
+                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                word.push_str(rest.get(..end)?);
+                rest = rest.get(end..)?;
+            }
+        }
+        words.push(word);
+        rest = rest.trim_start();
+    }
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_can_be_set() {
+        for name in Dialect::names() {
+            let config = Config::new(name.parse().unwrap());
+            for directive in DIRECTIVES {
+                let value = config.get(directive.name).to_owned();
+                assert_eq!(config.clone().set_at_start(directive.name, &value), Ok(()), "{}", directive.name);
+            }
+        }
+    }
+
+    #[test]
+    fn old_names_mean_the_same() {
+        let mut config = Config::new(Dialect::DEFAULT);
+        config.set("slave-read-only", "no").unwrap();
+        assert!(!config.flag("replica-read-only"));
+        config.set("client-output-buffer-limit", "slave 536870912 536870912 0").unwrap();
+        let limit = config.output_limit("replica");
+        assert_eq!((limit.hard, limit.soft, limit.soft_seconds), (536_870_912, 536_870_912, 0));
+        assert_eq!(config.output_limit("pubsub").hard, 33_554_432);
+        config.set("client-output-buffer-limit", "replica 1mb 64kb 5 normal 1 2 3").unwrap();
+        assert_eq!(config.output_limit("replica").hard, 1 << 20);
+        assert_eq!(config.output_limit("normal").soft, 2);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let mut config = Config::new(Dialect::DEFAULT);
+        assert_eq!(config.set("port", "7000"), Err(ConfigError::Immutable));
+        assert!(matches!(config.set("nothing", "1"), Err(ConfigError::Unknown(_))));
+        for (name, value) in [
+            ("repl-timeout", "0"),
+            ("repl-timeout", "x"),
+            ("repl-backlog-size", "1x"),
+            ("appendonly", "maybe"),
+            ("client-output-buffer-limit", "slave 1 2"),
+        ] {
+            assert!(matches!(config.set(name, value), Err(ConfigError::Invalid(_))), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_and_its_faults_named() {
+        let mut config = Config::new(Dialect::DEFAULT);
+        let mut others = Vec::new();
+        let text = "# comment\nport 7000\nslaveof 127.0.0.1 6379\nrequirepass \"a \\x41\"\nclient-output-buffer-limit slave 1 2 3\nnonsense 1\nhz x\nrequirepass \"open\n";
+        let complaints = config.read(text, |words| {
+            others.push(words.join(" "));
+            words[0] == "slaveof"
+        });
+        assert_eq!(config.get("port"), "7000");
+        assert_eq!(config.get("requirepass"), "a A");
+        assert_eq!(others, ["slaveof 127.0.0.1 6379", "nonsense 1"]);
+        assert_eq!(complaints.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [6, 7, 8]);
+    }
+
+    #[test]
+    fn words_and_quotes() {
+        assert_eq!(split("a 'b c' \"d\\n\" ''"), Some(vec!["a".into(), "b c".into(), "d\n".into(), String::new()]));
+        for open in ["\"a", "'a", "\"a\"b"] {
+            assert_eq!(split(open), None);
+        }
+    }
+}
