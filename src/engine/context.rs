@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::core::{Engine, Request, Session};
+use super::clients::Session;
+use super::core::{Engine, Request};
 use super::error::CommandError;
 use super::keyspace::{Entry, NEVER};
 use super::reply::Reply;

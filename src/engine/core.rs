@@ -3,70 +3,62 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::args::{Args, Ranges};
+use super::clients::{Clients, Session, SessionId};
 use super::command::{self, Flag, Spec};
+use super::config::Config;
 use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
+use super::info::Process;
 use super::keyspace::Keyspace;
 use super::propagation::Stream;
 use super::random::Random;
 use super::reply::Reply;
+use super::users::Users;
 use super::value::Blob;
 
-/// Names a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(pub u64);
-
-/// What the engine keeps of one connection.
-#[derive(Debug, Default)]
-pub struct Session {
-    /// As CLIENT ID tells it.
-    pub id: SessionId,
-    /// The selected database.
-    pub db: usize,
-    /// The transaction that is being queued.
-    pub queue: Option<Queue>,
-    /// Keys that were WATCHed.
-    pub watched: Vec<(usize, Blob)>,
-}
-
-/// Commands between MULTI and EXEC.
-#[derive(Debug, Default)]
-pub struct Queue {
-    /// The commands' bytes, one behind the other, as arrays of bulk strings.
-    pub bytes: Vec<u8>,
-    /// For each its arguments in `bytes`, and where it ends.
-    pub commands: Vec<(Ranges, usize)>,
-    /// One of them could not be queued, so EXEC must fail.
-    pub broken: bool,
-}
-
-/// What only the server around the engine can do for a command.
+/// What a command asks of the server around the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To answer later, when one of these keys has something, and to run the command again then.
+    /// To answer later, when one of these keys of the session's database has something, and to run the command again
+    /// then.
     Block {
-        /// The keys, of the session's database.
+        /// The keys.
         keys: Vec<Blob>,
-        /// Until when, in milliseconds since 1970.
+        /// Until when, in milliseconds since 1970; `None` for ever.
         until: Option<i64>,
     },
-    /// To close the connection once the answer is out.
-    Close,
-    /// To answer by what stands beyond one command: replication, other clients, the process.
-    Serve,
+}
+
+/// Why the server is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Who has asked for it: a command or a signal.
+    pub asked_by: &'static str,
 }
 
 /// Counts for INFO.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct Stats {
     pub commands: u64,
+    pub commands_per_second: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub rejected: u64,
+    pub sync_full: u64,
+    pub sync_partial_ok: u64,
+    pub sync_partial_err: u64,
     pub expired_keys: u64,
     pub hits: u64,
     pub misses: u64,
-    /// Commands of a master that could not be applied.
+    /// Changes of keys.
+    pub changes: u64,
+    /// Commands of a master that could not be applied, and the first of them: the offset before it, and its name.
     pub unapplied: u64,
+    pub first_unapplied: Option<(i64, String)>,
+    /// Error replies by their first word.
+    pub errors: BTreeMap<String, u64>,
 }
 
 /// The state of all databases and what belongs to them.
@@ -80,11 +72,30 @@ pub struct Engine {
     pub stream: Stream,
     /// Function libraries: their text by name.
     pub functions: BTreeMap<Blob, Blob>,
+    /// The configuration.
+    pub config: Config,
+    /// Who is connected.
+    pub clients: Clients,
+    /// Who may log in.
+    pub users: Users,
+    /// What the process is.
+    pub process: Process,
     /// Counts.
     pub stats: Stats,
     /// For SPOP and the like.
     pub random: Random,
     replica: bool,
+    loading: bool,
+    /// Whether keys are deleted once they expire, not only when they are asked for (DEBUG SET-ACTIVE-EXPIRE).
+    pub active_expire: bool,
+    /// Commands wait: until when, and whether only writes do (CLIENT PAUSE).
+    paused: Option<(i64, bool)>,
+    /// Somebody has asked for the end.
+    pub stop: Option<Stop>,
+    /// How long to do nothing once the present batch is done (DEBUG SLEEP).
+    pub sleep_for: Option<std::time::Duration>,
+    /// The configuration was changed, and who has derived something from it should look again.
+    config_changed: bool,
     /// Who watches which keys, and whose transaction must fail.
     watched: HashMap<(usize, Blob), HashSet<SessionId>>,
     broken: HashSet<SessionId>,
@@ -103,9 +114,19 @@ impl Engine {
             dialect,
             stream: Stream::default(),
             functions: BTreeMap::new(),
+            config: Config::new(dialect),
+            clients: Clients::default(),
+            users: Users::default(),
+            process: Process::default(),
             stats: Stats::default(),
             random: Random::new(),
             replica: false,
+            loading: false,
+            active_expire: true,
+            paused: None,
+            stop: None,
+            sleep_for: None,
+            config_changed: false,
             watched: HashMap::new(),
             broken: HashSet::new(),
             awaited: HashMap::new(),
@@ -125,6 +146,58 @@ impl Engine {
         self.replica = replica;
     }
 
+    /// Whether the dataset is being loaded.
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.loading
+    }
+
+    /// The dataset is being loaded, or no longer.
+    pub fn set_loading(&mut self, loading: bool) {
+        self.loading = loading;
+    }
+
+    /// Commands, or those that write, wait until this time, in milliseconds since 1970. The later of two pauses counts, and
+    /// the stricter.
+    pub(super) fn pause(&mut self, until: i64, writes_only: bool) {
+        let (before, only) = self.paused.unwrap_or((until, true));
+        self.paused = Some((until.max(before), writes_only && only));
+    }
+
+    /// Commands wait no longer.
+    pub(super) fn unpause(&mut self) {
+        self.paused = None;
+    }
+
+    /// Until when a command waits.
+    pub fn paused_until(&mut self, writes: bool, now: i64) -> Option<i64> {
+        let (until, writes_only) = self.paused?;
+        if now >= until {
+            self.paused = None;
+            return None;
+        }
+        (writes || !writes_only).then_some(until)
+    }
+
+    pub(super) fn config_changed(&mut self) {
+        self.config_changed = true;
+    }
+
+    /// Whether the configuration was changed since this was asked last.
+    pub fn take_config_changed(&mut self) -> bool {
+        std::mem::take(&mut self.config_changed)
+    }
+
+    /// Whether a session need not authenticate, or has.
+    #[must_use]
+    pub fn is_admitted(&self, session: &Session) -> bool {
+        session.user.is_some()
+            || match self.users.get(b"default") {
+                Some(default) => default.enabled && default.any_password,
+                None => self.config.text("requirepass").is_none(),
+            }
+    }
+
     /// A command by its name, in any case.
     #[must_use]
     pub fn command(&self, name: &[u8]) -> Option<&'static Spec> {
@@ -140,6 +213,7 @@ impl Engine {
                     queue.broken = true;
                 }
                 reply.error(&error);
+                self.count_error(&error);
                 return None;
             }
         };
@@ -162,8 +236,29 @@ impl Engine {
         if self.replica && spec.has(Flag::Write) {
             return Err(CommandError::READ_ONLY);
         }
-        let _ = session;
+        if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
+            return Err(CommandError::fixed("NOAUTH Authentication required."));
+        }
+        if let Some(user) = session.user.as_ref().and_then(|name| self.users.get(name))
+            && !user.may_run(spec.name)
+        {
+            return Err(self.no_permission(session, spec));
+        }
+        if self.loading && !spec.has(Flag::Loading) {
+            return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+        }
         Ok(spec)
+    }
+
+    /// The words differ from version to version. (Seen on 6.2, 7.0, 7.2.)
+    fn no_permission(&self, session: &Session, spec: &Spec) -> CommandError {
+        let command = spec.name.to_ascii_lowercase();
+        if self.dialect.since(7, 2) {
+            let user = String::from_utf8_lossy(session.user.as_deref().unwrap_or(b"default")).into_owned();
+            return CommandError::new(format!("NOPERM User {user} has no permissions to run the '{command}' command"));
+        }
+        let tail = if self.dialect.since(7, 0) { "" } else { " or its subcommand" };
+        CommandError::new(format!("NOPERM this user has no permissions to run the '{command}' command{tail}"))
     }
 
     /// Runs a command; what it changes is in the unit of effects under way.
@@ -185,8 +280,10 @@ impl Engine {
         if let Err(error) = outcome {
             reply.truncate(written);
             reply.error(&error);
+            self.count_error(&error);
             return None;
         }
+        self.stats.changes += changes;
         if changes > 0 && !effects_told && origin == Origin::Client && spec.has(Flag::Write) {
             match args.wire() {
                 Some(wire) => self.stream.push_wire(session.db, wire),
@@ -208,6 +305,16 @@ impl Engine {
                 self.stats.unapplied += 1;
                 false
             }
+        }
+    }
+
+    #[cold]
+    fn count_error(&mut self, error: &CommandError) {
+        let code = error.text().split(' ').next().unwrap_or("ERR");
+        let errors = &mut self.stats.errors;
+        // What scripts and clients make up must not fill the memory.
+        if errors.len() < MOST_ERRORS || errors.contains_key(code) {
+            *errors.entry(code.to_owned()).or_default() += 1;
         }
     }
 
@@ -318,6 +425,9 @@ impl Engine {
         std::mem::take(&mut self.ready)
     }
 }
+
+/// Different first words of error replies that are counted, as Redis has it since 7.2.
+const MOST_ERRORS: usize = 128;
 
 /// Puts a command into the session's queue.
 fn enqueue(session: &mut Session, args: Args<'_>) {

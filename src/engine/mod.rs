@@ -10,30 +10,40 @@
 //! commands. [`Engine`] knows no sockets and no clock.
 
 pub mod args;
+mod clients;
 pub mod command;
 mod config;
 mod context;
 mod core;
 mod dialect;
+mod digest;
 mod error;
 pub mod glob;
+mod info;
 mod keyspace;
 pub mod load;
+mod number;
 mod propagation;
 mod random;
 mod reply;
+pub mod request;
 pub mod save;
 #[cfg(test)]
 mod testing;
+mod users;
 pub mod value;
 
+pub use clients::{Blocked, BlockedOn, Clients, Closing, Counts, Kind, Queue, Replies, Session, SessionId};
 pub use config::{Config, ConfigError, OutputLimit, split};
 pub use context::{Context, Origin};
-pub use core::{Engine, Queue, Request, Session, SessionId, Stats};
+pub use core::{Engine, Request, Stats};
 pub use dialect::{Dialect, Family};
+pub use digest::Digest;
 pub use error::CommandError;
+pub use info::Process;
 pub use keyspace::{Entry, Keyspace, NEVER, Size, SnapshotId, Taken};
 pub use propagation::{Stream, encode};
 pub use random::Random;
 pub use reply::Reply;
+pub use users::{User, Users};
 pub use value::{Blob, Value};

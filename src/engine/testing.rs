@@ -1,7 +1,8 @@
 //! For the tests of commands: an engine, one session, words in and words out.
 
 use super::args::{Args, Ranges};
-use super::core::{Engine, Session};
+use super::clients::Session;
+use super::core::Engine;
 use super::propagation::encode;
 use super::reply::Reply;
 

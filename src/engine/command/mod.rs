@@ -8,6 +8,7 @@
 mod connection;
 mod keys;
 mod scan;
+mod server;
 mod strings;
 mod transactions;
 
@@ -55,6 +56,26 @@ pub enum Flag {
     NoScript,
     /// It goes into the stream whether it changes keys or not.
     MayReplicate,
+}
+
+impl Flag {
+    /// The name that COMMAND tells; `None` for what it does not.
+    fn word(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Write => "write",
+            Self::Read => "readonly",
+            Self::DenyOom => "denyoom",
+            Self::Fast => "fast",
+            Self::Blocking => "blocking",
+            Self::Admin => "admin",
+            Self::Loading => "loading",
+            Self::Stale => "stale",
+            Self::NoAuth => "no_auth",
+            Self::PubSub => "pubsub",
+            Self::NoScript => "noscript",
+            Self::Transaction | Self::MayReplicate => return None,
+        })
+    }
 }
 
 /// Where a command's keys are among its arguments, as COMMAND tells it: the first, the last (from the end if negative)
@@ -106,10 +127,27 @@ impl Spec {
         Self { name, arity, flags, keys, handler }
     }
 
+    /// Whether clients of such a server have it.
+    #[must_use]
+    pub fn is_known(&self, _dialect: Dialect) -> bool {
+        true
+    }
+
     /// Whether it has a flag.
     #[must_use]
     pub fn has(&self, flag: Flag) -> bool {
         self.flags.contains(&flag)
+    }
+
+    /// Which of these arguments are keys, where they are in fixed places.
+    fn key_places(&self, args: Args<'_>) -> Vec<usize> {
+        let Keys { first, last, step } = self.keys;
+        let count = args.len() as i64;
+        let last = if last < 0 { count + i64::from(last) } else { last.into() };
+        if first <= 0 || step <= 0 {
+            return Vec::new();
+        }
+        (i64::from(first)..=last.min(count - 1)).step_by(step as usize).map(|place| place as usize).collect()
     }
 
     /// Whether it can have so many arguments, the name included.
@@ -121,7 +159,8 @@ impl Spec {
 }
 
 /// All tables.
-const GROUPS: &[&[Spec]] = &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+const GROUPS: &[&[Spec]] =
+    &[connection::COMMANDS, keys::COMMANDS, server::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
 
 /// Finds commands by their names.
 #[derive(Debug)]
@@ -167,6 +206,18 @@ pub(super) fn unknown(args: Args<'_>, dialect: Dialect) -> CommandError {
         text += &format!("{quote}{}{quote}{}", word(argument), if dialect.since(7, 0) { " " } else { ", " });
     }
     CommandError::new(text)
+}
+
+/// The answer to a subcommand that a command does not have.
+pub(super) fn unknown_subcommand(command: &str, args: Args<'_>) -> CommandError {
+    let word = String::from_utf8_lossy(args.get(1)).into_owned();
+    CommandError::new(format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try {command} HELP."))
+}
+
+/// The answer to a subcommand with too few or too many arguments.
+pub(super) fn subcommand_arity(command: &str, args: Args<'_>) -> CommandError {
+    let word = String::from_utf8_lossy(args.get(1)).to_ascii_lowercase();
+    CommandError::new(format!("ERR wrong number of arguments for '{command}|{word}' command"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
+use crate::engine::clients::Queue;
 use crate::engine::context::Origin;
-use crate::engine::core::Queue;
 use crate::engine::error::CommandError;
 
 pub(super) const COMMANDS: &[Spec] = &[

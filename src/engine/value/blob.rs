@@ -32,6 +32,12 @@ impl Blob {
     }
 }
 
+impl Default for Blob {
+    fn default() -> Self {
+        Self(Form::Inline { length: 0, bytes: [0; INLINE] })
+    }
+}
+
 impl From<&[u8]> for Blob {
     #[inline]
     fn from(bytes: &[u8]) -> Self {

@@ -62,6 +62,26 @@ impl Value {
             Self::Opaque(value) => value.value_type().name(),
         }
     }
+
+    /// How many bytes of memory it takes, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const ELEMENT: usize = 32;
+        match self {
+            Self::String(text) => text.len(),
+            Self::List(list) => list.iter().map(|element| ELEMENT + element.len()).sum(),
+            Self::Set(set) => set.iter().map(|member| ELEMENT + member.len()).sum(),
+            Self::SortedSet(set) => set.ranked().iter().map(|scored| 2 * ELEMENT + scored.member.len()).sum(),
+            Self::Hash(hash) => {
+                hash.fields.iter().map(|(name, field)| 2 * ELEMENT + name.len() + field.value.len()).sum()
+            }
+            Self::Stream(stream) => {
+                stream.entries.values().flatten().map(|word| ELEMENT + word.len()).sum::<usize>()
+                    + stream.groups.values().map(|group| 2 * ELEMENT * group.pending.len()).sum::<usize>()
+            }
+            Self::Opaque(_) => ELEMENT,
+        }
+    }
 }
 
 impl From<&[u8]> for Value {

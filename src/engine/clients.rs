@@ -1,0 +1,274 @@
+//! Who is connected: what the engine keeps of each connection, and CLIENT LIST.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use foldhash::fast::RandomState;
+
+use super::args::Ranges;
+use super::value::Blob;
+
+/// Names a session: the number that CLIENT ID tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What a connection is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A client.
+    #[default]
+    Normal,
+    /// A replica that has asked for a sync.
+    Replica,
+    /// The master.
+    Master,
+    /// A client that has subscribed.
+    PubSub,
+}
+
+/// Whether a client wants answers (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replies {
+    /// It does.
+    #[default]
+    On,
+    /// It does not.
+    Off,
+    /// Not to the next command.
+    SkipNext,
+}
+
+/// What the engine keeps of one connection.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// As CLIENT ID tells it.
+    pub id: SessionId,
+    /// The selected database.
+    pub db: usize,
+    /// The transaction that is being queued.
+    pub queue: Option<Queue>,
+    /// Keys that were WATCHed.
+    pub watched: Vec<(usize, Blob)>,
+    /// What it is.
+    pub kind: Kind,
+    /// The other end's address, and our own: `ip:port`.
+    pub peer: String,
+    /// See `peer`.
+    pub local: String,
+    /// CLIENT SETNAME's name.
+    pub name: Blob,
+    /// CLIENT SETINFO's library name and version.
+    pub library: (Blob, Blob),
+    /// When it came and when it last said something, in milliseconds since 1970.
+    pub since: i64,
+    /// See `since`.
+    pub active: i64,
+    /// The user that it has authenticated as.
+    pub user: Option<Blob>,
+    /// Whether it speaks RESP3.
+    pub resp3: bool,
+    /// Whether it wants answers.
+    pub replies: Replies,
+    /// The last command's name.
+    pub command: &'static str,
+    /// What it waits for.
+    pub blocked: Option<Blocked>,
+    /// It is to be closed: at once, or once what is written for it is out.
+    pub closing: Option<Closing>,
+    /// Answer bytes that wait to be sent.
+    pub output: usize,
+}
+
+/// When a connection is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// What is written for it may be lost.
+    Now,
+    /// Once it is out.
+    AfterReply,
+}
+
+/// What a client waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Until when, in milliseconds since 1970; `None` for ever.
+    pub until: Option<i64>,
+    /// For what.
+    pub on: BlockedOn,
+}
+
+/// What a client may wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockedOn {
+    /// One of these keys to have something.
+    Keys(Vec<(usize, Blob)>),
+    /// So many replicas to have acknowledged this offset.
+    Replicas {
+        /// How many.
+        count: usize,
+        /// The offset.
+        offset: u64,
+    },
+}
+
+/// Commands between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// The commands' bytes, one behind the other, as arrays of bulk strings.
+    pub bytes: Vec<u8>,
+    /// For each its arguments in `bytes`, and where it ends.
+    pub commands: Vec<(Ranges, usize)>,
+    /// One of them could not be queued, so EXEC must fail.
+    pub broken: bool,
+}
+
+impl Session {
+    /// A connection that has come at this time.
+    #[must_use]
+    pub fn new(id: SessionId, peer: String, local: String, now: i64) -> Self {
+        Self { id, peer, local, since: now, active: now, ..Self::default() }
+    }
+
+    /// What RESET makes of it: as it came, but for its addresses and its number.
+    pub fn reset(&mut self) {
+        let (peer, local) = (std::mem::take(&mut self.peer), std::mem::take(&mut self.local));
+        *self = Self { active: self.active, output: self.output, ..Self::new(self.id, peer, local, self.since) };
+    }
+
+    /// Its line in CLIENT LIST.
+    #[must_use]
+    pub fn line(&self, now: i64) -> String {
+        let mut flags = String::new();
+        match self.kind {
+            Kind::Master => flags.push('M'),
+            Kind::Replica => flags.push('S'),
+            Kind::PubSub => flags.push('P'),
+            Kind::Normal => {}
+        }
+        if self.queue.is_some() {
+            flags.push('x');
+        }
+        if self.blocked.is_some() {
+            flags.push('b');
+        }
+        if flags.is_empty() {
+            flags.push('N');
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut line = format!(
+            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={flags} db={}",
+            self.id.0,
+            self.peer,
+            self.local,
+            text(&self.name),
+            (now - self.since).max(0) / 1000,
+            (now - self.active).max(0) / 1000,
+            self.db,
+        );
+        let queued = self.queue.as_ref().map_or(-1, |queue| queue.commands.len() as i64);
+        let user = self.user.as_deref().map_or_else(|| "default".to_owned(), text);
+        let _ = write!(
+            line,
+            " sub=0 psub=0 ssub=0 multi={queued} watch={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r cmd={} user={user} redir=-1 resp={} lib-name={} lib-ver={}",
+            self.watched.len(),
+            self.queue.as_ref().map_or(0, |queue| queue.bytes.len()),
+            self.output,
+            if self.command.is_empty() { "NULL".to_owned() } else { self.command.to_ascii_lowercase() },
+            if self.resp3 { 3 } else { 2 },
+            text(&self.library.0),
+            text(&self.library.1),
+        );
+        line
+    }
+}
+
+/// How many connections of which kind there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub normal: usize,
+    pub blocked: usize,
+    pub blocked_with_timeout: usize,
+    pub longest_output: usize,
+}
+
+/// All connections but the one whose command is running, which holds its own session meanwhile.
+#[derive(Debug, Default)]
+pub struct Clients {
+    sessions: HashMap<SessionId, Session, RandomState>,
+    last: u64,
+    accepted: u64,
+}
+
+impl Clients {
+    /// The next session's number.
+    pub fn next_id(&mut self) -> SessionId {
+        self.last += 1;
+        self.accepted += 1;
+        SessionId(self.last)
+    }
+
+    /// How many connections there ever were.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Puts a session in, back after its command or for the first time.
+    pub fn put(&mut self, session: Session) {
+        self.sessions.insert(session.id, session);
+    }
+
+    /// Takes a session out, to run its command or for good.
+    pub fn take(&mut self, id: SessionId) -> Option<Session> {
+        self.sessions.remove(&id)
+    }
+
+    /// A session.
+    #[must_use]
+    pub fn get(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// A session, to change.
+    pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(&id)
+    }
+
+    /// All sessions.
+    pub fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values()
+    }
+
+    /// All sessions, to change.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions.values_mut()
+    }
+
+    /// How many of which kind there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for session in self.sessions.values() {
+            counts.normal += usize::from(!matches!(session.kind, Kind::Replica | Kind::Master));
+            if let Some(blocked) = &session.blocked {
+                counts.blocked += 1;
+                counts.blocked_with_timeout += usize::from(blocked.until.is_some());
+            }
+            counts.longest_output = counts.longest_output.max(session.output);
+        }
+        counts
+    }
+}
