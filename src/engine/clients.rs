@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use foldhash::fast::RandomState;
 
-use super::args::Ranges;
+use super::args::{Args, Ranges};
+use super::propagation::encode;
 use super::value::Blob;
 
 /// Names a session: the number that CLIENT ID tells.
@@ -89,12 +90,14 @@ pub enum Closing {
 }
 
 /// What a client waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Blocked {
     /// Until when, in milliseconds since 1970; `None` for ever.
     pub until: Option<i64>,
     /// For what.
     pub on: BlockedOn,
+    /// The command that waits.
+    pub command: Queue,
 }
 
 /// What a client may wait for.
@@ -120,6 +123,38 @@ pub struct Queue {
     pub commands: Vec<(Ranges, usize)>,
     /// One of them could not be queued, so EXEC must fail.
     pub broken: bool,
+}
+
+impl Queue {
+    /// Adds a command.
+    pub fn push(&mut self, args: Args<'_>) {
+        encode(&mut self.bytes, args.from(0));
+        // Where the words stand is found from behind: each is followed by CRLF, and its length is known.
+        let mut end = self.bytes.len();
+        let mut ranges: Ranges = Vec::with_capacity(args.len());
+        for word in args.from(0).rev() {
+            let until = end - 2;
+            let from = until - word.len();
+            ranges.push((from, until));
+            end = from - "$\r\n".len() - digits(word.len());
+        }
+        ranges.reverse();
+        self.commands.push((ranges, self.bytes.len()));
+    }
+
+    /// A command by its place; without words where there is none.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Args<'_> {
+        let start = index.checked_sub(1).and_then(|before| self.commands.get(before)).map_or(0, |(_, end)| *end);
+        match self.commands.get(index) {
+            Some((ranges, end)) => Args::new(&self.bytes, ranges, self.bytes.get(start..*end)),
+            None => Args::new(&[], &[], None),
+        }
+    }
+}
+
+fn digits(number: usize) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 impl Session {

@@ -1,9 +1,9 @@
 //! The engine without its server: state, and the execution of one command. It knows no sockets; time is told to it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use super::args::{Args, Ranges};
-use super::clients::{Clients, Session, SessionId};
+use super::args::Args;
+use super::clients::{Blocked, BlockedOn, Clients, Queue, Session, SessionId};
 use super::command::{self, Flag, Spec};
 use super::config::Config;
 use super::context::{Context, Origin};
@@ -99,9 +99,9 @@ pub struct Engine {
     /// Who watches which keys, and whose transaction must fail.
     watched: HashMap<(usize, Blob), HashSet<SessionId>>,
     broken: HashSet<SessionId>,
-    /// Keys that somebody waits for, by how many; and those that have got something.
-    awaited: HashMap<(usize, Blob), usize>,
-    ready: Vec<(usize, Blob)>,
+    /// Who waits for which keys, in the order in which they came; and the keys that have got something.
+    awaited: HashMap<(usize, Blob), VecDeque<SessionId>>,
+    ready: VecDeque<(usize, Blob)>,
     table: command::Table,
 }
 
@@ -130,7 +130,7 @@ impl Engine {
             watched: HashMap::new(),
             broken: HashSet::new(),
             awaited: HashMap::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             table: command::Table::new(),
         }
     }
@@ -204,8 +204,9 @@ impl Engine {
         self.table.find(name)
     }
 
-    /// Runs one command of a client, or queues it; its effects are in the stream afterwards.
-    pub fn execute(&mut self, session: &mut Session, args: Args<'_>, reply: &mut Reply, now: i64) -> Option<Request> {
+    /// Runs one command of a client, or queues it; its effects are in the stream afterwards. If it has to wait, there is
+    /// no answer, and the session is marked.
+    pub fn execute(&mut self, session: &mut Session, args: Args<'_>, reply: &mut Reply, now: i64) {
         let spec = match self.admit(session, args) {
             Ok(spec) => spec,
             Err(error) => {
@@ -214,17 +215,23 @@ impl Engine {
                 }
                 reply.error(&error);
                 self.count_error(&error);
-                return None;
+                return;
             }
         };
+        session.command = spec.name;
+        session.active = now;
         if session.queue.is_some() && !spec.has(Flag::Transaction) {
-            enqueue(session, args);
+            if let Some(queue) = &mut session.queue {
+                queue.push(args);
+            }
             reply.raw(b"+QUEUED\r\n");
-            return None;
+            return;
         }
         let request = self.run(spec, session, args, reply, Origin::Client, now);
         self.stream.end_unit(self.dialect);
-        request
+        if let Some(Request::Block { keys, until }) = request {
+            self.block(session, args, keys, until);
+        }
     }
 
     /// Whether a client may run a command.
@@ -405,49 +412,113 @@ impl Engine {
         if !self.awaited.is_empty() {
             let place = (db, Blob::from(key));
             if self.awaited.contains_key(&place) && !self.ready.contains(&place) {
-                self.ready.push(place);
+                self.ready.push_back(place);
             }
         }
     }
 
-    /// A session waits for a key, or no longer.
-    pub fn await_key(&mut self, db: usize, key: &Blob, waits: bool) {
-        let place = (db, key.clone());
-        let count = self.awaited.get(&place).copied().unwrap_or(0);
-        match if waits { count + 1 } else { count.saturating_sub(1) } {
-            0 => self.awaited.remove(&place),
-            count => self.awaited.insert(place, count),
-        };
+    /// A session waits: its command is kept, to be run again when one of the keys has something.
+    fn block(&mut self, session: &mut Session, args: Args<'_>, keys: Vec<Blob>, until: Option<i64>) {
+        let mut command = Queue::default();
+        command.push(args);
+        let mut places: Vec<(usize, Blob)> = Vec::with_capacity(keys.len());
+        for key in keys {
+            let place = (session.db, key);
+            if !places.contains(&place) {
+                self.awaited.entry(place.clone()).or_default().push_back(session.id);
+                places.push(place);
+            }
+        }
+        session.blocked = Some(Blocked { until, on: BlockedOn::Keys(places), command });
     }
 
-    /// The keys that got something since this was asked last.
-    pub fn take_ready(&mut self) -> Vec<(usize, Blob)> {
-        std::mem::take(&mut self.ready)
+    /// A session waits no longer: it has what it waited for, its time is over, or it is gone.
+    pub fn unblock(&mut self, session: &mut Session) -> Option<Blocked> {
+        let blocked = session.blocked.take()?;
+        if let BlockedOn::Keys(places) = &blocked.on {
+            for place in places {
+                if let Some(sessions) = self.awaited.get_mut(place) {
+                    sessions.retain(|id| *id != session.id);
+                    if sessions.is_empty() {
+                        self.awaited.remove(place);
+                    }
+                }
+            }
+        }
+        Some(blocked)
+    }
+
+    /// Serves those who wait for keys that have got something; `deliver` gets their answers. To be called after each
+    /// command.
+    #[inline]
+    pub fn serve_ready(&mut self, now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
+        while let Some(place) = self.ready.pop_front() {
+            self.serve_place(&place, now, deliver);
+        }
+    }
+
+    fn serve_place(&mut self, place: &(usize, Blob), now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
+        let waiting: Vec<SessionId> = self.awaited.get(place).into_iter().flatten().copied().collect();
+        for id in waiting {
+            if self.keyspace.get(place.0, &place.1).is_none() {
+                return;
+            }
+            let Some(mut session) = self.clients.take(id) else { continue };
+            if let Some(blocked) = self.unblock(&mut session) {
+                let mut reply = Reply::new(session.resp3);
+                let args = blocked.command.get(0);
+                if let Some(spec) = self.command(args.get(0)) {
+                    // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
+                    let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
+                    self.stream.end_unit(self.dialect);
+                    if let Some(Request::Block { keys, .. }) = request {
+                        // It keeps its time, though not its turn.
+                        self.block(&mut session, args, keys, blocked.until);
+                    }
+                }
+                if !reply.is_empty() {
+                    deliver(id, reply.bytes());
+                }
+            }
+            self.clients.put(session);
+        }
+    }
+
+    /// Answers those whose time is over.
+    pub fn time_out_blocked(&mut self, now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
+        let is_over = |session: &&Session| {
+            session.blocked.as_ref().is_some_and(|blocked| blocked.until.is_some_and(|until| now >= until))
+        };
+        let over: Vec<SessionId> = self.clients.iter().filter(is_over).map(|session| session.id).collect();
+        for id in over {
+            let Some(mut session) = self.clients.take(id) else { continue };
+            if let Some(blocked) = self.unblock(&mut session) {
+                let mut reply = Reply::new(session.resp3);
+                self.answer_in_vain(&blocked, &mut reply);
+                deliver(id, reply.bytes());
+            }
+            self.clients.put(session);
+        }
+    }
+
+    /// What a command answers that has waited in vain.
+    fn answer_in_vain(&self, blocked: &Blocked, reply: &mut Reply) {
+        let one = ["BLMOVE", "BRPOPLPUSH"];
+        match &blocked.on {
+            BlockedOn::Keys(_) if one.iter().any(|name| blocked.command.get(0).is(0, name)) => reply.null(),
+            BlockedOn::Keys(_) => reply.null_array(),
+            BlockedOn::Replicas { .. } => reply.integer(0),
+        }
+    }
+
+    /// Forgets all of a connection that is gone.
+    pub fn leave(&mut self, id: SessionId) {
+        if let Some(mut session) = self.clients.take(id) {
+            self.unblock(&mut session);
+            self.unwatch(&mut session);
+        }
     }
 }
 
 /// Different first words of error replies that are counted, as Redis has it since 7.2.
 const MOST_ERRORS: usize = 128;
-
-/// Puts a command into the session's queue.
-fn enqueue(session: &mut Session, args: Args<'_>) {
-    let Some(queue) = &mut session.queue else { return };
-    let start = queue.bytes.len();
-    super::propagation::encode(&mut queue.bytes, args.from(0));
-    // Where the words stand is found from behind: each is followed by CRLF, and its length is known.
-    let mut end = queue.bytes.len();
-    let mut ranges: Ranges = Vec::with_capacity(args.len());
-    for word in args.from(0).rev() {
-        let until = end - 2;
-        let from = until - word.len();
-        ranges.push((from, until));
-        end = from - (3 + digits(word.len()));
-    }
-    ranges.reverse();
-    debug_assert!(end >= start);
-    queue.commands.push((ranges, queue.bytes.len()));
-}
-
-fn digits(number: usize) -> usize {
-    number.checked_ilog10().unwrap_or(0) as usize + 1
-}

@@ -71,9 +71,9 @@ impl Play {
         let (bytes, ranges) = command(&words);
         let mut reply = Reply::default();
         let args = Args::new(&bytes, &ranges, Some(&bytes));
-        let request = self.engine.execute(&mut self.session, args, &mut reply, self.now);
-        match request {
-            Some(request) if reply.is_empty() => format!("{request:?}"),
+        self.engine.execute(&mut self.session, args, &mut reply, self.now);
+        match &self.session.blocked {
+            Some(_) if reply.is_empty() => "(blocked)".to_owned(),
             _ => shown(&mut reply.bytes()),
         }
     }

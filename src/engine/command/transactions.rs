@@ -49,11 +49,8 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     }
     context.engine.stream.mark_transaction();
     context.reply.array(queue.commands.len());
-    let mut start = 0;
-    for (ranges, end) in &queue.commands {
-        let wire = queue.bytes.get(start..*end);
-        let args = Args::new(&queue.bytes, ranges, wire);
-        start = *end;
+    for index in 0..queue.commands.len() {
+        let args = queue.get(index);
         match context.engine.command(args.get(0)) {
             Some(spec) if context.engine.is_replica() && spec.has(Flag::Write) => {
                 context.reply.error(&CommandError::READ_ONLY);
