@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::engine::{Config, Dialect};
+
 /// Makes the Redis and Valkey replication protocol visible and repeatable.
 #[derive(Debug, Parser)]
 #[command(name = "repltool", version, propagate_version = true, max_term_width = 100)]
@@ -48,6 +50,7 @@ pub(super) enum Command {
     /// Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture.
     #[command(subcommand)]
     Rdb(RdbCommand),
+    Serve(ServeArgs),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -290,6 +293,97 @@ pub(super) enum KeysFormat {
     Json,
     /// Comma-separated values.
     Csv,
+}
+
+/// Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to.
+///
+/// It keeps its data in memory. Every directive of redis.conf that it knows can be given as an option of the same name,
+/// and CONFIG GET and SET answer to the same names.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool serve --role master --port 6000
+  repltool serve --role replica --replicaof 127.0.0.1 6000 --port 6001
+  repltool serve --rdb dump.rdb --compat valkey-9.1 --repl-backlog-size 64mb")]
+pub(super) struct ServeArgs {
+    /// A configuration file in redis.conf's syntax; options override it.
+    #[arg(value_name = "CONFIG")]
+    pub(super) config: Option<PathBuf>,
+
+    /// What it begins as. A replica needs --replicaof, here or in the configuration file.
+    #[arg(long, value_name = "ROLE")]
+    pub(super) role: Option<Role>,
+
+    /// Follow this master.
+    #[arg(long, alias = "slaveof", num_args = 2, value_names = ["HOST", "PORT"])]
+    pub(super) replicaof: Option<Vec<String>>,
+
+    /// Begin with this RDB: a dump, or whatever `repltool rdb` reads.
+    #[arg(long, value_name = "FILE", conflicts_with = "load")]
+    pub(super) rdb: Option<PathBuf>,
+
+    /// Begin with the full sync in this capture: its keys, its replid and its offset.
+    #[arg(long, value_name = "CAPTURE")]
+    pub(super) load: Option<PathBuf>,
+
+    /// Of a capture with several full syncs, the link whose sync is meant.
+    #[arg(long, value_name = "N", requires = "load")]
+    pub(super) link: Option<u32>,
+
+    /// Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1.
+    #[arg(long, value_name = "SERVER", default_value = "redis-7.0")]
+    pub(super) compat: Dialect,
+
+    #[command(flatten)]
+    pub(super) directives: Directives,
+}
+
+/// What a server begins as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Role {
+    /// It takes writes.
+    Master,
+    /// It follows a master.
+    #[value(alias = "slave")]
+    Replica,
+}
+
+/// redis.conf's directives as options, from the engine's own table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Directives(pub(super) Vec<(String, String)>);
+
+impl clap::FromArgMatches for Directives {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let given = |name: &'static str| {
+            let words: Vec<String> = matches.get_many::<String>(name)?.cloned().collect();
+            Some((name.to_owned(), words.join(" ")))
+        };
+        Ok(Self(Config::names().filter_map(|(name, _)| given(name)).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Directives {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Config::names().fold(command, |command, (name, alias)| {
+            let several = matches!(name, "bind" | "save" | "client-output-buffer-limit");
+            let argument = clap::Arg::new(name)
+                .long(name)
+                .value_name("VALUE")
+                .num_args(if several { 1..=64 } else { 1..=1 })
+                .help_heading("Directives of redis.conf")
+                .aliases(alias);
+            command.arg(argument)
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
 }
 
 /// The command line's definition, for what is made from it.

@@ -9,6 +9,7 @@ mod input;
 mod live;
 mod rdb;
 mod report;
+mod serve;
 mod sniff;
 mod style;
 mod view;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         args::Command::Report(report) => report::run(&report, args.color),
         args::Command::Extract(extract) => extract::run(&extract),
         args::Command::Rdb(command) => rdb::run(&command),
+        args::Command::Serve(args) => serve::run(&args),
         args::Command::Completions { shell } => generate::completions(shell),
         args::Command::Man { command } => generate::man(command.as_deref()),
     };

@@ -241,6 +241,11 @@ impl Config {
         config
     }
 
+    /// All directives' names, and the older name of those that have one.
+    pub fn names() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+        DIRECTIVES.iter().map(|directive| (directive.name, directive.alias))
+    }
+
     /// A directive's value by one of its names; empty where there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {

@@ -90,6 +90,8 @@ pub struct Engine {
     pub active_expire: bool,
     /// Commands wait: until when, and whether only writes do (CLIENT PAUSE).
     paused: Option<(i64, bool)>,
+    /// Connections that are to be closed at once.
+    pub killed: Vec<SessionId>,
     /// Somebody has asked for the end.
     pub stop: Option<Stop>,
     /// How long to do nothing once the present batch is done (DEBUG SLEEP).
@@ -124,6 +126,7 @@ impl Engine {
             loading: false,
             active_expire: true,
             paused: None,
+            killed: Vec::new(),
             stop: None,
             sleep_for: None,
             config_changed: false,

@@ -28,6 +28,7 @@ mod random;
 mod reply;
 pub mod request;
 pub mod save;
+pub mod server;
 #[cfg(test)]
 mod testing;
 mod users;

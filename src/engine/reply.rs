@@ -18,6 +18,12 @@ impl Reply {
         Self { bytes: Vec::new(), resp3, mute: false }
     }
 
+    /// Goes on behind what is written already.
+    #[must_use]
+    pub fn over(bytes: Vec<u8>, resp3: bool) -> Self {
+        Self { bytes, resp3, mute: false }
+    }
+
     /// For nobody.
     #[must_use]
     pub fn mute() -> Self {

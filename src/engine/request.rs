@@ -153,6 +153,11 @@ impl Requests {
         }
     }
 
+    /// The command that was just found is to be found again: it is not to be run yet.
+    pub fn again(&mut self) {
+        self.place = Place::Start;
+    }
+
     /// Whether it stands between two commands.
     #[must_use]
     pub fn is_at_start(&self) -> bool {

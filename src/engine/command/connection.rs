@@ -319,6 +319,7 @@ fn kill(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let mut killed = 0;
     for session in context.engine.clients.iter_mut().filter(|session| filter.means(session)) {
         session.closing = Some(Closing::Now);
+        context.engine.killed.push(session.id);
         killed += 1;
     }
     if !filter.skip_me && filter.means(context.session) {

@@ -1,0 +1,109 @@
+//! `repltool serve`: the embedded engine as a server.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use anyhow::{Context, bail};
+
+use super::args::{Role, ServeArgs};
+use super::{Exit, say};
+use crate::engine::server::serve;
+use crate::engine::{Config, Engine, Process};
+
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    let (config, replicaof, users) = configure(args)?;
+    match (args.role, &replicaof) {
+        (Some(Role::Replica), None) => bail!("a replica needs a master: say --replicaof HOST PORT"),
+        (Some(Role::Master), Some(_)) => {
+            bail!("a master follows nobody: leave --replicaof away, or say --role replica")
+        }
+        _ => {}
+    }
+    let addresses = addresses(&config)?;
+    let databases = usize::try_from(config.number("databases")).unwrap_or(16);
+    let mut engine = Engine::new(args.compat, databases);
+    engine.config = config;
+    for (name, rules) in users {
+        let rules = rules.iter().map(String::as_bytes);
+        let changed = engine.users.change(name.as_bytes(), rules);
+        changed.map_err(|rule| anyhow::anyhow!("user {name}: {rule} is no rule of an ACL"))?;
+    }
+    let port = u16::try_from(engine.config.number("port")).unwrap_or(0);
+    engine.process = Process { id: std::process::id(), port, ..Process::default() };
+    let role = if replicaof.is_some() { "replica" } else { "master" };
+    serve(engine, &addresses, Box::new(log), |bound| {
+        let list: Vec<String> = bound.iter().map(ToString::to_string).collect();
+        let mut stdout = io::stdout().lock();
+        // That nobody reads it is no reason not to serve.
+        let _ = writeln!(stdout, "ready: {role} on {}", list.join(", ")).and_then(|()| stdout.flush());
+    })?;
+    Ok(Exit::Fine)
+}
+
+/// Where the master is.
+type Master = (String, u16);
+
+/// The configuration from the file and the options, the master to follow, and users.
+fn configure(args: &ServeArgs) -> anyhow::Result<(Config, Option<Master>, Vec<(String, Vec<String>)>)> {
+    let mut config = Config::new(args.compat);
+    let (mut master, mut users) = (None, Vec::new());
+    if let Some(path) = &args.config {
+        let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let complaints = config.read(&text, |words| {
+            let is = |name: &str| words[0].eq_ignore_ascii_case(name);
+            match words {
+                [_, host, port] if is("replicaof") || is("slaveof") => master = Some((host.clone(), port.clone())),
+                [_, name, rules @ ..] if is("user") => users.push((name.clone(), rules.to_vec())),
+                _ => return false,
+            }
+            true
+        });
+        for (line, complaint) in complaints {
+            say(&format!("{}, line {line}: {complaint}; skipped", path.display()));
+        }
+    }
+    for (name, value) in &args.directives.0 {
+        config.set_at_start(name, value).with_context(|| format!("--{name} {value}"))?;
+    }
+    if let Some([host, port]) = args.replicaof.as_deref() {
+        master = Some((host.clone(), port.clone()));
+    }
+    let master = match master {
+        None => None,
+        Some((host, _)) if host.eq_ignore_ascii_case("no") => None,
+        Some((host, port)) => {
+            let port = port.parse().with_context(|| format!("{port} is no port"))?;
+            Some((host, port))
+        }
+    };
+    Ok((config, master, users))
+}
+
+/// Where to listen. A leading `-` allows that an address is not there; `*` is any.
+fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
+    let port = u16::try_from(config.number("port")).unwrap_or(0);
+    let mut found = Vec::new();
+    for word in config.get("bind").split_ascii_whitespace() {
+        let optional = word.starts_with('-');
+        let name = match word.trim_start_matches('-') {
+            "*" => "0.0.0.0",
+            "::*" => "::",
+            name => name,
+        };
+        match (name, port).to_socket_addrs() {
+            Ok(addresses) => found.extend(addresses),
+            Err(_) if optional => {}
+            Err(error) => return Err(error).with_context(|| format!("--bind {name}")),
+        }
+    }
+    if found.is_empty() {
+        bail!("no address to listen on: say --bind ADDRESS");
+    }
+    Ok(found)
+}
+
+/// A line in redis-server's style: process, role, time, level.
+fn log(line: &str) {
+    say(line);
+}

@@ -1,0 +1,186 @@
+//! One connection: bytes in, batches of commands, answers out.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::WriteHalf;
+
+use super::{Pipe, Shared, now};
+use crate::engine::clients::{Closing, Replies, SessionId};
+use crate::engine::command::Flag;
+use crate::engine::reply::Reply;
+use crate::engine::request::{Limits, Requests};
+
+/// How much is read at once; more where an argument is longer.
+const READ: usize = 64 << 10;
+
+/// Answers beyond this are sent before more commands of the batch are run.
+const ENOUGH: usize = 1 << 20;
+
+/// A connection's buffers.
+#[derive(Default)]
+struct Connection {
+    /// Bytes that came; those before `at` are done with.
+    input: Vec<u8>,
+    at: usize,
+    requests: Requests,
+    /// Answers; those before `sent` are out.
+    output: Vec<u8>,
+    sent: usize,
+    /// Nothing more is read.
+    ended: bool,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId, pipe: Rc<Pipe>) {
+    let mut connection = Connection::default();
+    // That a client goes away is no error of ours.
+    let _ = connection.serve(&shared, &mut stream, id, &pipe).await;
+    let mut engine = shared.engine.borrow_mut();
+    engine.leave(id);
+    shared.pipes.borrow_mut().remove(&id);
+}
+
+/// What a connection does next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Go,
+    /// It is blocked: what comes waits.
+    Wait,
+    /// It waits until this time, in milliseconds since 1970.
+    WaitUntil(i64),
+    Close(Closing),
+}
+
+impl Connection {
+    async fn serve(
+        &mut self,
+        shared: &Rc<Shared>,
+        stream: &mut TcpStream,
+        id: SessionId,
+        pipe: &Pipe,
+    ) -> io::Result<()> {
+        let (mut reader, writer) = stream.split();
+        loop {
+            let next = self.batch(shared, id);
+            self.output.append(&mut pipe.out.borrow_mut());
+            self.send(&writer)?;
+            match next {
+                Next::Close(Closing::Now) => return Ok(()),
+                Next::Close(Closing::AfterReply) if self.sent == self.output.len() => return Ok(()),
+                _ => {}
+            }
+            let waits_to_send = self.sent < self.output.len();
+            if self.ended && !waits_to_send {
+                return Ok(());
+            }
+            // What a blocked client says waits in the socket, but for so much as tells that it has gone.
+            let reads = match next {
+                _ if self.ended => false,
+                Next::Go => true,
+                Next::Wait | Next::WaitUntil(_) => self.input.len() - self.at < READ,
+                Next::Close(_) => false,
+            };
+            if reads {
+                self.input.drain(..self.at);
+                self.at = 0;
+                self.input.reserve(READ);
+            }
+            let pause = match next {
+                Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - now()).unwrap_or(0))),
+                _ => None,
+            };
+            tokio::select! {
+                biased;
+                read = reader.read_buf(&mut self.input), if reads => match read? {
+                    0 => self.ended = true,
+                    read => shared.engine.borrow_mut().stats.bytes_in += read as u64,
+                },
+                () = pipe.wake.notified() => {}
+                writable = writer.writable(), if waits_to_send => writable?,
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            }
+        }
+    }
+
+    /// Sends what is ready, as much as goes.
+    fn send(&mut self, stream: &WriteHalf<'_>) -> io::Result<()> {
+        while self.sent < self.output.len() {
+            match stream.try_write(self.output.get(self.sent..).unwrap_or_default()) {
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.output.clear();
+        self.sent = 0;
+        if self.output.capacity() > ENOUGH {
+            self.output.shrink_to(READ);
+        }
+        Ok(())
+    }
+
+    /// Runs the commands that are whole.
+    fn batch(&mut self, shared: &Shared, id: SessionId) -> Next {
+        let mut guard = shared.engine.borrow_mut();
+        let engine = &mut *guard;
+        let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
+        let now = now();
+        let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
+        let next = loop {
+            if let Some(closing) = session.closing {
+                break Next::Close(closing);
+            }
+            if session.blocked.is_some() {
+                break Next::Wait;
+            }
+            if reply.len() - self.sent > ENOUGH {
+                break Next::Wait;
+            }
+            let limits = if engine.is_admitted(&session) {
+                let argument = engine.config.size("proto-max-bulk-len");
+                Limits { arguments: 1 << 20, argument: usize::try_from(argument).unwrap_or(usize::MAX) }
+            } else {
+                Limits::STRANGER
+            };
+            let bytes = self.input.get(self.at..).unwrap_or_default();
+            let length = match self.requests.next(bytes, limits) {
+                Ok(Some(length)) => length,
+                Ok(None) => break Next::Go,
+                Err(error) => {
+                    reply.error(&crate::engine::CommandError::new(error.to_string()));
+                    session.closing = Some(Closing::AfterReply);
+                    continue;
+                }
+            };
+            let args = self.requests.args(bytes, length);
+            if !args.is_empty() {
+                let writes = engine.command(args.get(0)).is_some_and(|spec| spec.has(Flag::Write));
+                if let Some(until) = engine.paused_until(writes, now) {
+                    self.requests.again();
+                    break Next::WaitUntil(until);
+                }
+                let before = (reply.len(), session.replies);
+                engine.execute(&mut session, args, &mut reply, now);
+                match before {
+                    (length, Replies::Off) if session.replies == Replies::Off => reply.truncate(length),
+                    (length, Replies::SkipNext) => {
+                        reply.truncate(length);
+                        session.replies = Replies::On;
+                    }
+                    _ => {}
+                }
+                engine.serve_ready(now, &mut |id, bytes| shared.deliver(id, bytes));
+            }
+            self.at += length;
+        };
+        self.output = reply.take();
+        session.output = self.output.len() - self.sent;
+        engine.clients.put(session);
+        shared.after_batch(engine);
+        next
+    }
+}
