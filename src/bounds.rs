@@ -215,3 +215,21 @@ pub const MAX_INFO_AUX: usize = 256;
 
 /// Databases that `rdb info` lists.
 pub const MAX_INFO_DATABASES: usize = 65_536;
+
+/// The longest line that a replica accepts in a master's replies. Protected mode's refusal has 1,067 bytes.
+pub const MAX_REPLY_LINE_HELD: usize = 16 << 10;
+
+/// What a block of the replication buffer holds at least, unless a sixteenth of the backlog is less
+/// (`PROTO_REPLY_CHUNK_BYTES` in the servers' source).
+pub const BACKLOG_BLOCK: usize = 16 << 10;
+
+/// The smallest backlog. redis-server accepts less, but makes no use of it.
+pub const MIN_BACKLOG: u64 = 1;
+
+/// What a replica holds of the main connection's stream while the RDB comes over the other one, unless told otherwise:
+/// the servers' hard limit for a replica's output. Beyond it the replica reads no further until it has loaded.
+pub const DUAL_CHANNEL_BUFFER: usize = 256 << 20;
+
+/// Capabilities, addresses and versions from REPLCONF are kept up to this length each, as redis-server does for
+/// addresses (`NET_HOST_STR_LEN`).
+pub const MAX_REPLCONF_VALUE: usize = 256;
