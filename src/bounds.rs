@@ -231,3 +231,20 @@ pub const RDB_STREAM_NODE: usize = 4 << 10;
 /// A node of one element or entry that is bigger than this is not put together but passed on part by part, and so not
 /// compressed.
 pub const MAX_RDB_NODE_HELD: usize = 1 << 20;
+/// The longest line that a replica accepts in a master's replies. Protected mode's refusal has 1,067 bytes.
+pub const MAX_REPLY_LINE_HELD: usize = 16 << 10;
+
+/// What a block of the replication buffer holds at least, unless a sixteenth of the backlog is less
+/// (`PROTO_REPLY_CHUNK_BYTES` in the servers' source).
+pub const BACKLOG_BLOCK: usize = 16 << 10;
+
+/// The smallest backlog. redis-server accepts less, but makes no use of it.
+pub const MIN_BACKLOG: u64 = 1;
+
+/// What a replica holds of the main connection's stream while the RDB comes over the other one, unless told otherwise:
+/// the servers' hard limit for a replica's output. Beyond it the replica reads no further until it has loaded.
+pub const DUAL_CHANNEL_BUFFER: usize = 256 << 20;
+
+/// Capabilities, addresses and versions from REPLCONF are kept up to this length each, as redis-server does for
+/// addresses (`NET_HOST_STR_LEN`).
+pub const MAX_REPLCONF_VALUE: usize = 256;

@@ -1,5 +1,5 @@
-//! The four quantities that are easily mixed up, each a type of its own: a replication offset, a position in a TCP
-//! byte stream, a frame's number in the capture, and a time.
+//! The quantities that are easily mixed up, each a type of its own: a replication offset, a position in a TCP byte
+//! stream, a frame's number in the capture, a time of the capture, and a moment that the protocol's ends are told.
 
 use std::fmt;
 
@@ -108,5 +108,24 @@ impl Stamp {
     #[must_use]
     pub fn since(self, earlier: Self) -> Option<Span> {
         Some(self.time?.since(earlier.time?))
+    }
+}
+
+/// A point in time as the protocol's machines are told it: milliseconds since some fixed point that whoever drives them
+/// has chosen, the same for all of them. It never goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// The moment so many milliseconds later.
+    #[must_use]
+    pub fn after(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds since `earlier`; 0 where that is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 }

@@ -4,10 +4,15 @@
 //! What the protocol is like is told in `ARCHITECTURE.md`; each file names the servers and versions that its facts were
 //! seen on.
 
+pub mod backlog;
+pub mod compat;
 pub mod event;
+pub mod history;
+pub mod master;
 pub mod notes;
 pub mod observer;
 pub mod pipeline;
+pub mod replica;
 pub mod summary;
 pub mod words;
 
