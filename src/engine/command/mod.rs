@@ -5,7 +5,9 @@
 //! ([`Context::changed`]); if anything was, the command itself goes into the stream, unless the handler has said what
 //! goes there in its place ([`Context::propagate`]).
 
+mod bitmaps;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod scan;
 mod strings;
@@ -156,7 +158,14 @@ fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 /// All tables.
-const GROUPS: &[&[Spec]] = &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+const GROUPS: &[&[Spec]] = &[
+    bitmaps::COMMANDS,
+    connection::COMMANDS,
+    hyperloglog::COMMANDS,
+    keys::COMMANDS,
+    strings::COMMANDS,
+    transactions::COMMANDS,
+];
 
 /// Finds commands by their names.
 #[derive(Debug)]
