@@ -237,11 +237,28 @@ impl Engine {
         }
     }
 
+    /// The command that a client calls.
+    pub(super) fn called(&self, args: Args<'_>) -> Result<&'static Spec, CommandError> {
+        let first = self.table.find(args.get(0)).filter(|spec| spec.is_known(self.dialect));
+        let first = first.ok_or_else(|| command::unknown(args, self.dialect))?;
+        if !first.is_container() || args.len() < 2 {
+            return Ok(first);
+        }
+        let sub = self.table.find_sub(first, args.get(1)).filter(|spec| spec.is_known(self.dialect));
+        sub.ok_or_else(|| command::unknown_sub(first, args, self.dialect))
+    }
+
     /// Whether a client may run a command.
     fn admit(&self, session: &Session, args: Args<'_>) -> Result<&'static Spec, CommandError> {
-        let spec = self.command(args.get(0)).ok_or_else(|| command::unknown(args, self.dialect))?;
+        let spec = self.called(args)?;
         if !spec.takes(args.len()) {
-            return Err(CommandError::arity(spec.name));
+            // Before 7.0 a subcommand's arity was its handler's to check, and told as if it were unknown.
+            return Err(match self.table.find(args.get(0)).filter(|first| first.is_container()) {
+                Some(container) if args.len() > 1 && !self.dialect.since(7, 0) => {
+                    command::unknown_sub(container, args, self.dialect)
+                }
+                _ => CommandError::arity(spec.name),
+            });
         }
         if self.replica && spec.has(Flag::Write) {
             return Err(CommandError::READ_ONLY);
@@ -294,7 +311,8 @@ impl Engine {
             return None;
         }
         self.stats.changes += changes;
-        if changes > 0 && !effects_told && origin == Origin::Client && spec.has(Flag::Write) {
+        let goes_on = spec.has(Flag::Write) || spec.has(Flag::MayReplicate);
+        if changes > 0 && !effects_told && origin == Origin::Client && goes_on {
             match args.wire() {
                 Some(wire) => self.stream.push_wire(session.db, wire),
                 None => self.stream.push(session.db, args.from(0)),
@@ -305,7 +323,7 @@ impl Engine {
 
     /// Runs a command that the master has put into the stream. Gives whether it could be applied.
     pub fn apply(&mut self, session: &mut Session, args: Args<'_>, now: i64) -> bool {
-        match self.command(args.get(0)) {
+        match self.table.resolve(args) {
             Some(spec) if spec.takes(args.len()) => {
                 let mut reply = Reply::mute();
                 self.run(spec, session, args, &mut reply, Origin::Master, now);

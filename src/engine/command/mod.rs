@@ -5,7 +5,9 @@
 //! ([`Context::changed`]); if anything was, the command itself goes into the stream, unless the handler has said what
 //! goes there in its place ([`Context::propagate`]).
 
+mod bitmaps;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod scan;
 mod server;
@@ -54,7 +56,7 @@ pub enum Flag {
     PubSub,
     /// Scripts may not call it.
     NoScript,
-    /// It goes into the stream whether it changes keys or not.
+    /// It may go into the stream although it is no write: PFCOUNT, PUBLISH.
     MayReplicate,
 }
 
@@ -120,17 +122,37 @@ pub struct Spec {
     pub keys: Keys,
     /// Who does it.
     pub handler: Handler,
+    /// Which servers have it. What others' clients are refused is still applied from a master.
+    known: fn(Dialect) -> bool,
+    /// It is a container: its subcommands do the work.
+    container: bool,
 }
 
 impl Spec {
     const fn new(name: &'static str, arity: i16, flags: &'static [Flag], keys: Keys, handler: Handler) -> Self {
-        Self { name, arity, flags, keys, handler }
+        Self { name, arity, flags, keys, handler, known: everywhere, container: false }
+    }
+
+    /// A command that stands only in front of its subcommands, which are declared as `NAME|SUBCOMMAND`.
+    const fn container(name: &'static str) -> Self {
+        Self { container: true, ..Self::new(name, -2, &[], Keys::NONE, alone) }
+    }
+
+    /// Only these servers have it.
+    const fn only(self, known: fn(Dialect) -> bool) -> Self {
+        Self { known, ..self }
     }
 
     /// Whether clients of such a server have it.
     #[must_use]
-    pub fn is_known(&self, _dialect: Dialect) -> bool {
-        true
+    pub fn is_known(&self, dialect: Dialect) -> bool {
+        (self.known)(dialect)
+    }
+
+    /// Whether it stands in front of subcommands.
+    #[must_use]
+    pub fn is_container(&self) -> bool {
+        self.container
     }
 
     /// Whether it has a flag.
@@ -158,9 +180,25 @@ impl Spec {
     }
 }
 
+fn everywhere(_: Dialect) -> bool {
+    true
+}
+
+/// A container's handler: reached only by what has no subcommand, which lookup refuses.
+fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    Err(CommandError::arity(&String::from_utf8_lossy(args.get(0))))
+}
+
 /// All tables.
-const GROUPS: &[&[Spec]] =
-    &[connection::COMMANDS, keys::COMMANDS, server::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+const GROUPS: &[&[Spec]] = &[
+    bitmaps::COMMANDS,
+    connection::COMMANDS,
+    hyperloglog::COMMANDS,
+    keys::COMMANDS,
+    server::COMMANDS,
+    strings::COMMANDS,
+    transactions::COMMANDS,
+];
 
 /// Finds commands by their names.
 #[derive(Debug)]
@@ -185,6 +223,28 @@ impl Table {
         upper.copy_from_slice(name);
         upper.make_ascii_uppercase();
         self.by_name.get(&*upper).copied()
+    }
+
+    /// A subcommand by its container and its name, in any case.
+    #[must_use]
+    pub fn find_sub(&self, container: &Spec, name: &[u8]) -> Option<&'static Spec> {
+        let mut both = [0; LONGEST];
+        let length = container.name.len() + 1 + name.len();
+        let (first, second) = both.get_mut(..length)?.split_at_mut(container.name.len());
+        first.copy_from_slice(container.name.as_bytes());
+        let (bar, second) = second.split_first_mut()?;
+        *bar = b'|';
+        second.copy_from_slice(name);
+        second.make_ascii_uppercase();
+        self.by_name.get(both.get(..length)?).copied()
+    }
+
+    /// The command that these arguments call, by the first of them, and the second where that is a subcommand.
+    #[inline]
+    #[must_use]
+    pub fn resolve(&self, args: Args<'_>) -> Option<&'static Spec> {
+        let spec = self.find(args.get(0))?;
+        if spec.container && args.len() > 1 { self.find_sub(spec, args.get(1)) } else { Some(spec) }
     }
 }
 
@@ -218,6 +278,18 @@ pub(super) fn unknown_subcommand(command: &str, args: Args<'_>) -> CommandError 
 pub(super) fn subcommand_arity(command: &str, args: Args<'_>) -> CommandError {
     let word = String::from_utf8_lossy(args.get(1)).to_ascii_lowercase();
     CommandError::new(format!("ERR wrong number of arguments for '{command}|{word}' command"))
+}
+
+/// The answer to a subcommand that the container has not.
+pub(super) fn unknown_sub(container: &Spec, args: Args<'_>, dialect: Dialect) -> CommandError {
+    let word = args.get(1);
+    let word = String::from_utf8_lossy(word.get(..word.len().min(128)).unwrap_or_default());
+    let name = container.name;
+    CommandError::new(if dialect.since(7, 0) {
+        format!("ERR unknown subcommand '{word}'. Try {name} HELP.")
+    } else {
+        format!("ERR Unknown subcommand or wrong number of arguments for '{word}'. Try {name} HELP.")
+    })
 }
 
 #[cfg(test)]

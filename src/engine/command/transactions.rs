@@ -51,11 +51,11 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     context.reply.array(queue.commands.len());
     for index in 0..queue.commands.len() {
         let args = queue.get(index);
-        match context.engine.command(args.get(0)) {
-            Some(spec) if context.engine.is_replica() && spec.has(Flag::Write) => {
+        match context.engine.called(args) {
+            Ok(spec) if context.engine.is_replica() && spec.has(Flag::Write) => {
                 context.reply.error(&CommandError::READ_ONLY);
             }
-            Some(spec) => {
+            Ok(spec) => {
                 let before = context.reply.len();
                 let asked = context.engine.run(spec, context.session, args, context.reply, Origin::Client, context.now);
                 // Nothing waits inside a transaction: who would have to gets nothing at once.
@@ -63,7 +63,7 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
                     context.reply.null_array();
                 }
             }
-            None => context.reply.error(&super::unknown(args, context.engine.dialect)),
+            Err(error) => context.reply.error(&error),
         }
     }
     Ok(())
