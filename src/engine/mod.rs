@@ -17,6 +17,7 @@ mod dialect;
 mod error;
 pub mod glob;
 mod keyspace;
+pub mod number;
 mod propagation;
 mod random;
 mod reply;
