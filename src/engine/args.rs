@@ -97,7 +97,7 @@ impl<'a> Args<'a> {
 }
 
 /// A number as servers read one: what `strtod` takes as a whole, without blanks in front, not NaN. Hexadecimal numbers
-/// are taken by C, and so here.
+/// are taken by C, and so here; what is too large for a double, or too small and not zero, is no number.
 #[must_use]
 pub fn float(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
@@ -108,6 +108,13 @@ pub fn float(text: &[u8]) -> Option<f64> {
         Ok(number) => number,
         Err(_) => hexadecimal(text)?,
     };
+    let of_digits =
+        text.trim_start_matches(['+', '-']).starts_with(|first: char| first == '.' || first.is_ascii_digit());
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let vanished = number == 0.0 && mantissa.contains(|digit: char| matches!(digit, '1'..='9'));
+    if of_digits && (number.is_infinite() || vanished) {
+        return None;
+    }
     // "nan" is none, and Rust reads no "nan(...)".
     (!number.is_nan()).then_some(number)
 }
@@ -145,10 +152,12 @@ mod tests {
             (".5", 0.5),
             ("0x10", 16.0),
             ("-0x1.8p1", -3.0),
+            ("-0e5", 0.0),
+            ("4e-324", 5e-324),
         ] {
             assert_eq!(float(text.as_bytes()), Some(number), "{text}");
         }
-        for text in ["", " 1", "1 ", "nan", "1x", "0x", "--1", "inf "] {
+        for text in ["", " 1", "1 ", "nan", "1x", "0x", "--1", "inf ", "1e400", "-1e400", "1e-400"] {
             assert_eq!(float(text.as_bytes()), None, "{text}");
         }
     }
