@@ -7,6 +7,7 @@
 
 mod connection;
 mod keys;
+mod lists;
 mod scan;
 mod strings;
 mod transactions;
@@ -121,7 +122,8 @@ impl Spec {
 }
 
 /// All tables.
-const GROUPS: &[&[Spec]] = &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+const GROUPS: &[&[Spec]] =
+    &[connection::COMMANDS, keys::COMMANDS, lists::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
 
 /// Finds commands by their names.
 #[derive(Debug)]
