@@ -1,5 +1,6 @@
 //! A command's arguments, without an allocation for each.
 
+use super::dialect::Dialect;
 use super::error::CommandError;
 use super::value::integer;
 
@@ -89,6 +90,57 @@ impl<'a> Args<'a> {
         float(self.get(index)).ok_or(CommandError::NOT_FLOAT)
     }
 
+    /// An argument in seconds, after which a client no longer waits, as a time in milliseconds; `None` where it waits for
+    /// ever.
+    ///
+    /// # Errors
+    /// A negative number, one beyond 64 bits of milliseconds, none at all.
+    pub fn timeout(&self, index: usize, now: i64, dialect: Dialect) -> Result<Option<i64>, CommandError> {
+        const NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
+        let no_number = CommandError::fixed("ERR timeout is not a float or out of range");
+        let milliseconds = (float(self.get(index)).ok_or(no_number)? * 1000.0).ceil();
+        // Until 7.0 a time too long was one before 1970.
+        let too_long =
+            || if dialect.since(7, 2) { CommandError::fixed("ERR timeout is out of range") } else { NEGATIVE };
+        if milliseconds >= i64::MAX as f64 {
+            return Err(too_long());
+        }
+        match milliseconds as i64 {
+            ..0 => Err(NEGATIVE),
+            0 => Ok(None),
+            milliseconds => milliseconds.checked_add(now).map(Some).ok_or_else(too_long),
+        }
+    }
+
+    /// An argument as a number of things, at least `least`.
+    ///
+    /// # Errors
+    /// `otherwise`, also where it is no integer.
+    pub fn at_least(&self, index: usize, least: i64, otherwise: &'static str) -> Result<i64, CommandError> {
+        integer(self.get(index)).filter(|number| *number >= least).ok_or(CommandError::fixed(otherwise))
+    }
+
+    /// The keys that the number at `index` counts and that follow it, and the index behind them.
+    ///
+    /// # Errors
+    /// `none` where there is not one; [`CommandError::SYNTAX`] where there are fewer than the number.
+    pub fn keys(
+        &self,
+        index: usize,
+        none: &'static str,
+    ) -> Result<(impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone + use<'a>, usize), CommandError>
+    {
+        let count = usize::try_from(self.at_least(index, 1, none)?).unwrap_or(usize::MAX);
+        let end = (index + 1).checked_add(count).filter(|end| *end <= self.len()).ok_or(CommandError::SYNTAX)?;
+        Ok((self.until(end).from(index + 1), end))
+    }
+
+    /// The first `count` arguments.
+    #[must_use]
+    pub fn until(&self, count: usize) -> Self {
+        Self { ranges: self.ranges.get(..count).unwrap_or(self.ranges), ..*self }
+    }
+
     /// Without the first `count` arguments.
     #[must_use]
     pub fn skip(&self, count: usize) -> Self {
@@ -97,7 +149,7 @@ impl<'a> Args<'a> {
 }
 
 /// A number as servers read one: what `strtod` takes as a whole, without blanks in front, not NaN. Hexadecimal numbers
-/// are taken by C, and so here.
+/// are taken by C, and so here; what is too large for a double, or too small and not zero, is no number.
 #[must_use]
 pub fn float(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
@@ -108,6 +160,13 @@ pub fn float(text: &[u8]) -> Option<f64> {
         Ok(number) => number,
         Err(_) => hexadecimal(text)?,
     };
+    let of_digits =
+        text.trim_start_matches(['+', '-']).starts_with(|first: char| first == '.' || first.is_ascii_digit());
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let vanished = number == 0.0 && mantissa.contains(|digit: char| matches!(digit, '1'..='9'));
+    if of_digits && (number.is_infinite() || vanished) {
+        return None;
+    }
     // "nan" is none, and Rust reads no "nan(...)".
     (!number.is_nan()).then_some(number)
 }
@@ -145,10 +204,12 @@ mod tests {
             (".5", 0.5),
             ("0x10", 16.0),
             ("-0x1.8p1", -3.0),
+            ("-0e5", 0.0),
+            ("4e-324", 5e-324),
         ] {
             assert_eq!(float(text.as_bytes()), Some(number), "{text}");
         }
-        for text in ["", " 1", "1 ", "nan", "1x", "0x", "--1", "inf "] {
+        for text in ["", " 1", "1 ", "nan", "1x", "0x", "--1", "inf ", "1e400", "-1e400", "1e-400"] {
             assert_eq!(float(text.as_bytes()), None, "{text}");
         }
     }

@@ -174,6 +174,20 @@ impl Context<'_> {
         empty
     }
 
+    /// Writes an answer while a value is borrowed: the reply is taken out of the context for so long.
+    pub fn answer<T>(&mut self, write: impl FnOnce(&mut Self, &mut Reply) -> T) -> T {
+        let mut reply = std::mem::take(self.reply);
+        let written = write(self, &mut reply);
+        *self.reply = reply;
+        written
+    }
+
+    /// The client has to wait until one of these keys has something; its command runs again then. Whoever may not wait,
+    /// in a transaction, is answered at once with what it would be answered when the time is over.
+    pub fn block<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>, until: Option<i64>) {
+        self.request = Some(Request::Block { keys: keys.map(Blob::from).collect(), until });
+    }
+
     /// A key of the session's database has changed, in so many places: it counts for the stream, for WATCH and for those
     /// who wait for it.
     #[inline]

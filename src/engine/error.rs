@@ -23,7 +23,9 @@ impl CommandError {
     /// A sum of more than 64 bits.
     pub const OVERFLOW: Self = Self::fixed("ERR increment or decrement would overflow");
     /// A count below zero.
-    pub const NEGATIVE: Self = Self::fixed("ERR value is out of range, must be positive");
+    pub const NEGATIVE: Self = Self::fixed(Self::NEGATIVE_TEXT);
+    /// The text of [`CommandError::NEGATIVE`].
+    pub const NEGATIVE_TEXT: &'static str = "ERR value is out of range, must be positive";
     /// The least or greatest score of a range is none.
     pub const MIN_MAX: Self = Self::fixed("ERR min or max is not a float");
     /// A string that would be longer than `proto-max-bulk-len`.

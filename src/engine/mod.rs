@@ -22,7 +22,7 @@ pub mod glob;
 mod info;
 mod keyspace;
 pub mod load;
-mod number;
+pub mod number;
 mod propagation;
 mod random;
 mod reply;

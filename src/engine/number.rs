@@ -400,11 +400,11 @@ fn generate(own: Scaled, upper: Scaled, lower: Scaled, scale: i32) -> Digits {
 impl Digits {
     /// Adds a digit, unless it is a zero in front.
     fn push(&mut self, digit: u64) {
-        if digit != 0 || self.length > 0 {
-            if let Some(place) = self.digits.get_mut(self.length) {
-                *place = b'0' + digit as u8;
-                self.length += 1;
-            }
+        if (digit != 0 || self.length > 0)
+            && let Some(place) = self.digits.get_mut(self.length)
+        {
+            *place = b'0' + digit as u8;
+            self.length += 1;
         }
     }
 

@@ -78,6 +78,14 @@ impl Play {
         }
     }
 
+    /// Runs a line; gives the answer's bytes.
+    pub(super) fn raw(&mut self, line: &str) -> String {
+        let (bytes, ranges) = command(&words(line));
+        let mut reply = Reply::default();
+        self.engine.execute(&mut self.session, Args::new(&bytes, &ranges, Some(&bytes)), &mut reply, self.now);
+        String::from_utf8_lossy(reply.bytes()).into_owned()
+    }
+
     /// Runs a line as if the master had said it.
     pub(super) fn apply(&mut self, line: &str) -> bool {
         let words = words(line);

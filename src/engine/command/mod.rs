@@ -9,6 +9,7 @@ mod bitmaps;
 mod connection;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod scan;
 mod server;
 mod strings;
@@ -195,6 +196,7 @@ const GROUPS: &[&[Spec]] = &[
     connection::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    lists::COMMANDS,
     server::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,

@@ -60,7 +60,10 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
                 let asked = context.engine.run(spec, context.session, args, context.reply, Origin::Client, context.now);
                 // Nothing waits inside a transaction: who would have to gets nothing at once.
                 if asked.is_some() && context.reply.len() == before {
-                    context.reply.null_array();
+                    match spec.name {
+                        "BLMOVE" | "BRPOPLPUSH" => context.reply.null(),
+                        _ => context.reply.null_array(),
+                    }
                 }
             }
             Err(error) => context.reply.error(&error),
