@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::args::{Role, ServeArgs};
 use super::{Exit, say};
 use crate::engine::server::serve;
-use crate::engine::{Config, Engine, Process};
+use crate::engine::{Config, Engine, Process, Random};
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let (config, replicaof, users) = configure(args)?;
@@ -30,15 +30,29 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         changed.map_err(|rule| anyhow::anyhow!("user {name}: {rule} is no rule of an ACL"))?;
     }
     let port = u16::try_from(engine.config.number("port")).unwrap_or(0);
-    engine.process = Process { id: std::process::id(), port, ..Process::default() };
+    engine.process = process(port);
+    engine.refresh();
     let role = if replicaof.is_some() { "replica" } else { "master" };
-    serve(engine, &addresses, Box::new(log), |bound| {
+    serve(engine, &addresses, replicaof, Box::new(log), |bound| {
         let list: Vec<String> = bound.iter().map(ToString::to_string).collect();
         let mut stdout = io::stdout().lock();
         // That nobody reads it is no reason not to serve.
         let _ = writeln!(stdout, "ready: {role} on {}", list.join(", ")).and_then(|()| stdout.flush());
     })?;
     Ok(Exit::Fine)
+}
+
+fn process(port: u16) -> Process {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    Process {
+        id: std::process::id(),
+        port,
+        executable,
+        run_id: String::from_utf8_lossy(&Random::new().hexadecimal()).into_owned(),
+        started_at: i64::try_from(since.as_millis()).unwrap_or(0),
+        ..Process::default()
+    }
 }
 
 /// Where the master is.

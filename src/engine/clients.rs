@@ -48,6 +48,8 @@ pub struct Session {
     pub db: usize,
     /// The transaction that is being queued.
     pub queue: Option<Queue>,
+    /// EXEC is running its transaction.
+    pub executes: bool,
     /// Keys that were WATCHed.
     pub watched: Vec<(usize, Blob)>,
     /// What it is.
@@ -123,6 +125,8 @@ pub struct Queue {
     pub commands: Vec<(Ranges, usize)>,
     /// One of them could not be queued, so EXEC must fail.
     pub broken: bool,
+    /// The database in which the first of them runs, where that is not the session's.
+    pub db: usize,
 }
 
 impl Queue {

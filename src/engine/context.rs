@@ -201,6 +201,12 @@ impl Context<'_> {
         self.engine.signal(self.session.db, key);
     }
 
+    /// Whether it runs between MULTI and EXEC, where nothing waits.
+    #[must_use]
+    pub fn is_in_transaction(&self) -> bool {
+        self.session.executes
+    }
+
     /// The command's effect, or one of them, in its place.
     pub fn propagate(&mut self, words: &[&[u8]]) {
         self.effects_told = true;

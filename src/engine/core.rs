@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use super::args::Args;
+use super::args::{Args, Ranges};
 use super::clients::{Blocked, BlockedOn, Clients, Queue, Session, SessionId};
 use super::command::{self, Flag, Spec};
 use super::config::Config;
@@ -13,9 +13,13 @@ use super::info::Process;
 use super::keyspace::Keyspace;
 use super::propagation::Stream;
 use super::random::Random;
+use super::replication::{Link, Task};
 use super::reply::Reply;
 use super::users::Users;
 use super::value::Blob;
+use crate::repl::master::{self, Master};
+use crate::repl::replica::{self, Replica};
+use crate::units::Offset;
 
 /// What a command asks of the server around the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +74,17 @@ pub struct Engine {
     pub dialect: Dialect,
     /// What goes to replicas.
     pub stream: Stream,
+    /// The end for this server's replicas.
+    pub master: Master,
+    /// The end for this server's master; absent only while it is at work.
+    pub(super) replica: Option<Replica>,
+    pub(super) link: Link,
+    /// What the server is to do.
+    pub tasks: VecDeque<Task>,
+    /// Room for the places of a command's arguments.
+    pub(super) ranges: Ranges,
+    /// Answers to clients whose wait has ended, until the server sends them.
+    pub(super) delivered: Vec<(SessionId, Vec<u8>)>,
     /// Function libraries: their text by name.
     pub functions: BTreeMap<Blob, Blob>,
     /// The configuration.
@@ -84,7 +99,7 @@ pub struct Engine {
     pub stats: Stats,
     /// For SPOP and the like.
     pub random: Random,
-    replica: bool,
+    follows: bool,
     loading: bool,
     /// Whether keys are deleted once they expire, not only when they are asked for (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
@@ -96,8 +111,6 @@ pub struct Engine {
     pub stop: Option<Stop>,
     /// How long to do nothing once the present batch is done (DEBUG SLEEP).
     pub sleep_for: Option<std::time::Duration>,
-    /// The configuration was changed, and who has derived something from it should look again.
-    config_changed: bool,
     /// Who watches which keys, and whose transaction must fail.
     watched: HashMap<(usize, Blob), HashSet<SessionId>>,
     broken: HashSet<SessionId>,
@@ -111,8 +124,15 @@ impl Engine {
     /// An empty engine.
     #[must_use]
     pub fn new(dialect: Dialect, databases: usize) -> Self {
-        Self {
+        let mut random = Random::new();
+        let mut engine = Self {
             keyspace: Keyspace::new(databases),
+            master: Master::new(master::Settings::new(dialect.compat()), random.bits()),
+            replica: Some(Replica::new(replica::Settings::new(dialect.compat()))),
+            link: Link::default(),
+            tasks: VecDeque::new(),
+            ranges: Ranges::new(),
+            delivered: Vec::new(),
             dialect,
             stream: Stream::default(),
             functions: BTreeMap::new(),
@@ -121,32 +141,33 @@ impl Engine {
             users: Users::default(),
             process: Process::default(),
             stats: Stats::default(),
-            random: Random::new(),
-            replica: false,
+            random,
+            follows: false,
             loading: false,
             active_expire: true,
             paused: None,
             killed: Vec::new(),
             stop: None,
             sleep_for: None,
-            config_changed: false,
             watched: HashMap::new(),
             broken: HashSet::new(),
             awaited: HashMap::new(),
             ready: VecDeque::new(),
             table: command::Table::new(),
-        }
+        };
+        engine.refresh_settings();
+        engine
     }
 
     /// Whether it follows a master.
     #[must_use]
     pub fn is_replica(&self) -> bool {
-        self.replica
+        self.follows
     }
 
     /// It follows a master from here on, or no longer.
     pub fn set_replica(&mut self, replica: bool) {
-        self.replica = replica;
+        self.follows = replica;
     }
 
     /// Whether the dataset is being loaded.
@@ -180,15 +201,6 @@ impl Engine {
             return None;
         }
         (writes || !writes_only).then_some(until)
-    }
-
-    pub(super) fn config_changed(&mut self) {
-        self.config_changed = true;
-    }
-
-    /// Whether the configuration was changed since this was asked last.
-    pub fn take_config_changed(&mut self) -> bool {
-        std::mem::take(&mut self.config_changed)
     }
 
     /// Whether a session need not authenticate, or has.
@@ -231,7 +243,7 @@ impl Engine {
             return;
         }
         let request = self.run(spec, session, args, reply, Origin::Client, now);
-        self.stream.end_unit(self.dialect);
+        self.end_unit(now);
         if let Some(Request::Block { keys, until }) = request {
             self.block(session, args, keys, until);
         }
@@ -260,7 +272,7 @@ impl Engine {
                 _ => CommandError::arity(spec.name),
             });
         }
-        if self.replica && spec.has(Flag::Write) {
+        if self.follows && spec.has(Flag::Write) && self.config.flag("replica-read-only") {
             return Err(CommandError::READ_ONLY);
         }
         if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
@@ -363,7 +375,7 @@ impl Engine {
                 && let Some(key) = self.keyspace.next_expired(db, now)
             {
                 self.expire(db, &key);
-                self.stream.end_unit(self.dialect);
+                self.end_unit(now);
                 expired += 1;
             }
         }
@@ -491,7 +503,7 @@ impl Engine {
                 if let Some(spec) = self.command(args.get(0)) {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
                     let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
-                    self.stream.end_unit(self.dialect);
+                    self.end_unit(now);
                     if let Some(Request::Block { keys, .. }) = request {
                         // It keeps its time, though not its turn.
                         self.block(&mut session, args, keys, blocked.until);
@@ -528,8 +540,22 @@ impl Engine {
         match &blocked.on {
             BlockedOn::Keys(_) if one.iter().any(|name| blocked.command.get(0).is(0, name)) => reply.null(),
             BlockedOn::Keys(_) => reply.null_array(),
-            BlockedOn::Replicas { .. } => reply.integer(0),
+            BlockedOn::Replicas { offset, .. } => reply.count(self.master.acknowledged(Offset(*offset))),
         }
+    }
+
+    /// Serves those who wait for keys that have got something; their answers wait for the server.
+    pub(super) fn serve_waiting(&mut self, now: i64) {
+        if !self.ready.is_empty() {
+            let mut delivered = std::mem::take(&mut self.delivered);
+            self.serve_ready(now, &mut |id, bytes| delivered.push((id, bytes.to_vec())));
+            self.delivered = delivered;
+        }
+    }
+
+    /// Answers to clients whose wait has ended.
+    pub fn take_delivered(&mut self) -> Vec<(SessionId, Vec<u8>)> {
+        std::mem::take(&mut self.delivered)
     }
 
     /// Forgets all of a connection that is gone.

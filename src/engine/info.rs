@@ -170,7 +170,7 @@ fn persistence(engine: &Engine, _: i64, out: &mut String) {
 }
 
 fn stats(engine: &Engine, _: i64, out: &mut String) {
-    let stats = &engine.stats;
+    let (stats, syncs) = (&engine.stats, engine.master.stats());
     fields!(
         out,
         "total_connections_received": engine.clients.accepted(),
@@ -179,9 +179,9 @@ fn stats(engine: &Engine, _: i64, out: &mut String) {
         "total_net_input_bytes": stats.bytes_in,
         "total_net_output_bytes": stats.bytes_out,
         "rejected_connections": stats.rejected,
-        "sync_full": stats.sync_full,
-        "sync_partial_ok": stats.sync_partial_ok,
-        "sync_partial_err": stats.sync_partial_err,
+        "sync_full": syncs.full,
+        "sync_partial_ok": syncs.partial_ok,
+        "sync_partial_err": syncs.partial_err,
         "expired_keys": stats.expired_keys,
         "evicted_keys": 0,
         "keyspace_hits": stats.hits,
@@ -196,7 +196,7 @@ fn stats(engine: &Engine, _: i64, out: &mut String) {
 }
 
 fn replication(engine: &Engine, now: i64, out: &mut String) {
-    let _ = (engine, now, out);
+    engine.replication_info(now, out);
 }
 
 fn cpu(engine: &Engine, _: i64, out: &mut String) {

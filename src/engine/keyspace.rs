@@ -18,6 +18,7 @@ use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use super::value::{Blob, Value};
+use crate::rdb::Needs;
 
 /// The expiry of what does not expire.
 pub const NEVER: i64 = i64::MIN;
@@ -268,6 +269,40 @@ impl Keyspace {
             }
         }
         keys
+    }
+
+    /// Takes the keys of another keyspace in place of all of its own.
+    pub fn replace(&mut self, other: Self) {
+        for db in 0..self.databases.len() {
+            self.clear(db);
+        }
+        self.grow(other.databases.len());
+        for (own, new) in self.databases.iter_mut().zip(other.databases) {
+            *own = new;
+        }
+        // Identities and epochs of our own: both keyspaces count from one.
+        for database in &mut self.databases {
+            self.identities += 1;
+            database.identity = self.identities;
+            for (_, entry) in &mut database.table {
+                entry.epoch = self.epoch;
+            }
+        }
+    }
+
+    /// What the keys need of an RDB's version.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        for database in &self.databases {
+            for entry in database.table.values() {
+                match &entry.value {
+                    Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => {}
+                    other => needs.merge(super::save::needs(other)),
+                }
+            }
+        }
+        needs
     }
 
     /// Exchanges two databases.

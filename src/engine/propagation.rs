@@ -7,16 +7,13 @@
 
 use super::dialect::Dialect;
 
-/// Gathers effects and writes the stream.
+/// Gathers effects; a unit that is complete is handed on piece by piece with the database that each piece works on, so that
+/// whoever writes the stream can put SELECT in front.
 #[derive(Debug, Default)]
 pub struct Stream {
-    /// What the stream has and the backlog has not yet.
-    out: Vec<u8>,
-    /// The database that the stream is in; `None` where the next command needs a SELECT in any case.
-    selected: Option<usize>,
     /// The unit under way: its commands' bytes, and for each its end among them and its database.
     bytes: Vec<u8>,
-    ends: Vec<(usize, Option<usize>)>,
+    ends: Vec<(usize, Option<u32>)>,
     /// The unit is a transaction that a client made.
     transaction: bool,
     /// Nobody listens and nothing is kept.
@@ -29,33 +26,17 @@ impl Stream {
         self.idle = idle;
     }
 
-    /// The next command needs a SELECT: a new replica begins at database 0, a new history anywhere.
-    pub fn forget_database(&mut self) {
-        self.selected = None;
-    }
-
-    /// The database that the stream is in, where it is known.
-    #[must_use]
-    pub fn selected(&self) -> Option<usize> {
-        self.selected
-    }
-
-    /// The stream goes on in this database: a replica that has become master, or a snapshot's aux field.
-    pub fn continue_in(&mut self, db: Option<usize>) {
-        self.selected = db;
-    }
-
     /// An effect that is a command as it came on the wire.
     pub fn push_wire(&mut self, db: usize, wire: &[u8]) {
         if !self.idle {
             self.bytes.extend_from_slice(wire);
-            self.ends.push((self.bytes.len(), Some(db)));
+            self.ends.push((self.bytes.len(), Some(db as u32)));
         }
     }
 
     /// An effect by its words.
     pub fn push<'a>(&mut self, db: usize, words: impl ExactSizeIterator<Item = &'a [u8]>) {
-        self.push_in(Some(db), words);
+        self.push_in(Some(db as u32), words);
     }
 
     /// An effect that is of no database: FUNCTION, PUBLISH.
@@ -63,7 +44,7 @@ impl Stream {
         self.push_in(None, words);
     }
 
-    fn push_in<'a>(&mut self, db: Option<usize>, words: impl ExactSizeIterator<Item = &'a [u8]>) {
+    fn push_in<'a>(&mut self, db: Option<u32>, words: impl ExactSizeIterator<Item = &'a [u8]>) {
         if !self.idle {
             encode(&mut self.bytes, words);
             self.ends.push((self.bytes.len(), db));
@@ -81,56 +62,27 @@ impl Stream {
         self.ends.len()
     }
 
-    /// The unit is complete.
-    pub fn end_unit(&mut self, dialect: Dialect) {
+    /// The unit is complete: hands it on.
+    pub fn end_unit(&mut self, dialect: Dialect, mut give: impl FnMut(Option<u32>, &[u8])) {
         let transaction = std::mem::take(&mut self.transaction);
-        if self.ends.is_empty() {
-            return;
-        }
+        let Some(&(_, first)) = self.ends.first() else { return };
         // Since 7.0 several effects are always one unit, and a transaction of one is none; before, MULTI is what the
         // client said, and the SELECT comes before it.
-        let wrapped = if dialect.since(7, 0) { self.ends.len() > 1 } else { transaction };
+        let modern = dialect.since(7, 0);
+        let wrapped = if modern { self.ends.len() > 1 } else { transaction };
         if wrapped {
-            if !dialect.since(7, 0)
-                && let Some(&(_, Some(db))) = self.ends.first()
-            {
-                self.select(db);
-            }
-            self.out.extend_from_slice(b"*1\r\n$5\r\nMULTI\r\n");
+            give(if modern { None } else { first }, b"*1\r\n$5\r\nMULTI\r\n");
         }
-        let (bytes, ends) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.ends));
         let mut start = 0;
-        for &(end, db) in &ends {
-            if let Some(db) = db {
-                self.select(db);
-            }
-            self.out.extend_from_slice(bytes.get(start..end).unwrap_or_default());
+        for &(end, db) in &self.ends {
+            give(db, self.bytes.get(start..end).unwrap_or_default());
             start = end;
         }
         if wrapped {
-            self.out.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+            give(None, b"*1\r\n$4\r\nEXEC\r\n");
         }
-        (self.bytes, self.ends) = (bytes, ends);
         self.bytes.clear();
         self.ends.clear();
-    }
-
-    fn select(&mut self, db: usize) {
-        if self.selected != Some(db) {
-            self.selected = Some(db);
-            encode(&mut self.out, [&b"SELECT"[..], itoa::Buffer::new().format(db).as_bytes()].into_iter());
-        }
-    }
-
-    /// What was written since it was taken last.
-    #[must_use]
-    pub fn written(&self) -> &[u8] {
-        &self.out
-    }
-
-    /// It was passed on.
-    pub fn clear(&mut self) {
-        self.out.clear();
     }
 }
 
@@ -153,9 +105,15 @@ pub fn encode<'a>(out: &mut Vec<u8>, words: impl ExactSizeIterator<Item = &'a [u
 mod tests {
     use super::*;
 
-    fn words(stream: &Stream) -> String {
-        let text = String::from_utf8(stream.written().to_vec()).unwrap();
-        text.split("\r\n").filter(|line| !line.starts_with(['*', '$'])).collect::<Vec<_>>().join(" ").trim().to_owned()
+    /// A unit's commands, `n:` in front of those of database n.
+    fn unit(stream: &mut Stream, dialect: Dialect) -> String {
+        let mut commands = Vec::new();
+        stream.end_unit(dialect, |db, bytes| {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            let words: Vec<&str> = text.split("\r\n").filter(|line| !line.starts_with(['*', '$'])).collect();
+            commands.push(db.map_or_else(String::new, |db| format!("{db}:")) + words.join(" ").trim());
+        });
+        commands.join(" | ")
     }
 
     fn push(stream: &mut Stream, db: usize, text: &str) {
@@ -166,12 +124,11 @@ mod tests {
     fn several_effects_are_a_transaction() {
         let mut stream = Stream::default();
         push(&mut stream, 0, "SET a 1");
-        stream.end_unit(Dialect::DEFAULT);
+        assert_eq!(unit(&mut stream, Dialect::DEFAULT), "0:SET a 1");
         push(&mut stream, 0, "DEL b");
         push(&mut stream, 3, "SET b 1");
-        stream.end_unit(Dialect::DEFAULT);
-        stream.end_unit(Dialect::DEFAULT);
-        assert_eq!(words(&stream), "SELECT 0 SET a 1 MULTI DEL b SELECT 3 SET b 1 EXEC");
+        assert_eq!(unit(&mut stream, Dialect::DEFAULT), "MULTI | 0:DEL b | 3:SET b 1 | EXEC");
+        assert_eq!(unit(&mut stream, Dialect::DEFAULT), "");
     }
 
     #[test]
@@ -180,11 +137,10 @@ mod tests {
         let mut stream = Stream::default();
         push(&mut stream, 0, "DEL b");
         push(&mut stream, 0, "SET b 1");
-        stream.end_unit(old);
+        assert_eq!(unit(&mut stream, old), "0:DEL b | 0:SET b 1");
         push(&mut stream, 1, "SET c 1");
         stream.mark_transaction();
-        stream.end_unit(old);
-        assert_eq!(words(&stream), "SELECT 0 DEL b SET b 1 SELECT 1 MULTI SET c 1 EXEC");
+        assert_eq!(unit(&mut stream, old), "1:MULTI | 1:SET c 1 | EXEC");
     }
 
     #[test]
@@ -192,7 +148,6 @@ mod tests {
         let mut stream = Stream::default();
         stream.set_idle(true);
         push(&mut stream, 0, "SET a 1");
-        stream.end_unit(Dialect::DEFAULT);
-        assert!(stream.written().is_empty());
+        assert_eq!(unit(&mut stream, Dialect::DEFAULT), "");
     }
 }

@@ -5,12 +5,16 @@ use super::clients::Session;
 use super::core::Engine;
 use super::propagation::encode;
 use super::reply::Reply;
+use crate::repl::event::Replid;
+use crate::units::Offset;
 
 /// An engine and one client, at a time that stands still until it is moved.
 pub(super) struct Play {
     pub(super) engine: Engine,
     pub(super) session: Session,
     pub(super) now: i64,
+    /// How far the stream was looked at.
+    seen: u64,
 }
 
 /// Splits a line into words as redis-cli does: blanks separate, quotes join, `\xHH` and `\n` inside double quotes.
@@ -61,7 +65,10 @@ fn command(words: &[Vec<u8>]) -> (Vec<u8>, Ranges) {
 
 impl Play {
     pub(super) fn new(dialect: &str) -> Self {
-        Self { engine: Engine::new(dialect.parse().unwrap(), 16), session: Session::default(), now: 1_700_000_000_000 }
+        let mut engine = Engine::new(dialect.parse().unwrap(), 16);
+        // With a backlog, so that the stream is written.
+        engine.master.resume(Replid::from_wire(&[b'a'; 40]), Offset(0));
+        Self { engine, session: Session::default(), now: 1_700_000_000_000, seen: 0 }
     }
 
     /// Runs a line; gives the answer, its lines joined by blanks without lengths, as `redis-cli --no-raw` would show
@@ -96,8 +103,9 @@ impl Play {
     /// What went into the stream since this was asked last: words by blanks, commands by ` | `, without SELECT 0 at the
     /// beginning.
     pub(super) fn stream(&mut self) -> String {
-        let bytes = self.engine.stream.written().to_vec();
-        self.engine.stream.clear();
+        let backlog = self.engine.master.backlog().unwrap();
+        let bytes = backlog.read(self.seen + 1).collect::<Vec<_>>().concat();
+        self.seen = backlog.offset().0;
         let (mut rest, mut commands) = (&bytes[..], Vec::new());
         while !rest.is_empty() {
             commands.push(shown(&mut rest).trim_matches(['[', ']']).to_owned());

@@ -188,6 +188,25 @@ impl<'a> Command<'a> {
         }
     }
 
+    /// Appends where each argument stands in the bytes that are given back; those of a command that was kept in part
+    /// ([`Command::arguments`]) are cut.
+    pub fn locate(&self, ranges: &mut Vec<(usize, usize)>) -> &'a [u8] {
+        match self.form {
+            Form::Wire { bytes, .. } => {
+                let mut at = self.arguments().at;
+                while let Ok(Some((from, until))) = bulk(bytes, at) {
+                    ranges.push((from, until));
+                    at = until + 2;
+                }
+                bytes
+            }
+            Form::Kept(kept) => {
+                ranges.extend(kept.arguments.iter().map(|argument| (argument.start, argument.start + argument.kept)));
+                &kept.heap
+            }
+        }
+    }
+
     /// The bytes of argument `index`, as far as they were kept.
     #[must_use]
     pub fn argument(&self, index: usize) -> Option<&'a [u8]> {

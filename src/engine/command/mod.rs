@@ -10,6 +10,7 @@ mod connection;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod replication;
 mod scan;
 mod server;
 mod strings;
@@ -197,6 +198,7 @@ const GROUPS: &[&[Spec]] = &[
     hyperloglog::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
+    replication::COMMANDS,
     server::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,

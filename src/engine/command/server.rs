@@ -93,7 +93,7 @@ fn config_set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
     }
     context.engine.config = changed;
-    context.engine.config_changed();
+    context.engine.refresh_settings();
     context.reply.ok();
     Ok(())
 }
@@ -229,7 +229,8 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         () if args.is(1, "REPLICATE") && args.len() >= 4 => {
             let words: Vec<&[u8]> = args.from(3).collect();
             context.engine.stream.push_anywhere(words.into_iter());
-            context.engine.stream.end_unit(context.engine.dialect);
+            let now = context.now;
+            context.engine.end_unit(now);
             context.reply.ok();
         }
         () => return Err(super::unknown_subcommand("DEBUG", args)),

@@ -49,6 +49,7 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     }
     context.engine.stream.mark_transaction();
     context.reply.array(queue.commands.len());
+    context.session.executes = true;
     for index in 0..queue.commands.len() {
         let args = queue.get(index);
         match context.engine.called(args) {
@@ -69,6 +70,7 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
             Err(error) => context.reply.error(&error),
         }
     }
+    context.session.executes = false;
     Ok(())
 }
 

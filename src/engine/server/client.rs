@@ -9,13 +9,18 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 
 use super::{Pipe, Shared, now};
-use crate::engine::clients::{Closing, Replies, SessionId};
+use crate::engine::clients::{Closing, Kind, Replies, SessionId};
 use crate::engine::command::Flag;
 use crate::engine::reply::Reply;
 use crate::engine::request::{Limits, Requests};
+use crate::repl::master::ConnectionId;
+use crate::units::Moment;
 
 /// How much is read at once; more where an argument is longer.
 const READ: usize = 64 << 10;
+
+/// Slices of the stream that are written at once.
+const SLICES: usize = 64;
 
 /// Answers beyond this are sent before more commands of the batch are run.
 const ENOUGH: usize = 1 << 20;
@@ -32,6 +37,12 @@ struct Connection {
     sent: usize,
     /// Nothing more is read.
     ended: bool,
+    /// It is a replica's: the stream follows what is written.
+    replica: bool,
+    /// A stored payload is out as soon as the output is.
+    payload_ends: bool,
+    /// The socket took not all of the stream.
+    stream_waits: bool,
 }
 
 /// Serves a connection to its end.
@@ -39,9 +50,19 @@ pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId
     let mut connection = Connection::default();
     // That a client goes away is no error of ours.
     let _ = connection.serve(&shared, &mut stream, id, &pipe).await;
+    shared.pipes.borrow_mut().remove(&id);
+    pipe.drained.notify_waiters();
     let mut engine = shared.engine.borrow_mut();
     engine.leave(id);
-    shared.pipes.borrow_mut().remove(&id);
+    if connection.replica {
+        engine.master.closed(ConnectionId(id.0), moment());
+        engine.collect(now());
+        shared.after_batch(&mut engine);
+    }
+}
+
+fn moment() -> Moment {
+    Moment(u64::try_from(now()).unwrap_or(0))
 }
 
 /// What a connection does next.
@@ -66,14 +87,14 @@ impl Connection {
         let (mut reader, writer) = stream.split();
         loop {
             let next = self.batch(shared, id);
-            self.output.append(&mut pipe.out.borrow_mut());
-            self.send(&writer)?;
+            self.send_all(shared, &writer, id, pipe)?;
+            let next = if pipe.closes.get() { Next::Close(Closing::AfterReply) } else { next };
             match next {
                 Next::Close(Closing::Now) => return Ok(()),
                 Next::Close(Closing::AfterReply) if self.sent == self.output.len() => return Ok(()),
                 _ => {}
             }
-            let waits_to_send = self.sent < self.output.len();
+            let waits_to_send = self.sent < self.output.len() || self.stream_waits;
             if self.ended && !waits_to_send {
                 return Ok(());
             }
@@ -106,6 +127,65 @@ impl Connection {
         }
     }
 
+    /// Sends what is written for the connection, then a stored payload, then the stream, each as far as it goes.
+    fn send_all(&mut self, shared: &Rc<Shared>, writer: &WriteHalf<'_>, id: SessionId, pipe: &Pipe) -> io::Result<()> {
+        loop {
+            self.output.append(&mut pipe.out.borrow_mut());
+            let before = self.output.len() - self.sent;
+            self.send(writer)?;
+            let left = self.output.len() - self.sent;
+            pipe.waiting.set(left);
+            if left < before {
+                pipe.drained.notify_waiters();
+                if self.replica {
+                    shared.engine.borrow_mut().master.payload_progress(ConnectionId(id.0), moment());
+                }
+            }
+            if left > 0 {
+                return Ok(());
+            }
+            if std::mem::take(&mut self.payload_ends) {
+                shared.payload_sent(ConnectionId(id.0));
+                continue;
+            }
+            let mut payload = pipe.payload.borrow_mut();
+            if let Some(under_way) = payload.as_mut() {
+                if under_way.next(&mut self.output)? {
+                    *payload = None;
+                    self.payload_ends = true;
+                }
+                continue;
+            }
+            drop(payload);
+            return if self.replica { self.send_stream(shared, writer, id) } else { Ok(()) };
+        }
+    }
+
+    /// Sends what of the stream is not sent yet, straight from where all replicas have it.
+    fn send_stream(&mut self, shared: &Shared, writer: &WriteHalf<'_>, id: SessionId) -> io::Result<()> {
+        let id = ConnectionId(id.0);
+        let mut engine = shared.engine.borrow_mut();
+        self.stream_waits = false;
+        loop {
+            let slices: Vec<io::IoSlice<'_>> = engine.master.stream(id).take(SLICES).map(io::IoSlice::new).collect();
+            if slices.is_empty() {
+                return Ok(());
+            }
+            match writer.try_write_vectored(&slices) {
+                Ok(written) => {
+                    drop(slices);
+                    engine.stats.bytes_out += written as u64;
+                    engine.master.stream_written(id, written, moment());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream_waits = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Sends what is ready, as much as goes.
     fn send(&mut self, stream: &WriteHalf<'_>) -> io::Result<()> {
         while self.sent < self.output.len() {
@@ -124,7 +204,7 @@ impl Connection {
     }
 
     /// Runs the commands that are whole.
-    fn batch(&mut self, shared: &Shared, id: SessionId) -> Next {
+    fn batch(&mut self, shared: &Rc<Shared>, id: SessionId) -> Next {
         let mut guard = shared.engine.borrow_mut();
         let engine = &mut *guard;
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
@@ -157,6 +237,17 @@ impl Connection {
                 }
             };
             let args = self.requests.args(bytes, length);
+            if session.kind == Kind::Replica {
+                let words: Vec<&[u8]> = args.from(0).collect();
+                if words.is_empty() {
+                    engine.master.newline(ConnectionId(id.0), moment());
+                } else {
+                    let answer = engine.replica_command(&mut session, &words, true, now);
+                    reply.raw(&answer);
+                }
+                self.at += length;
+                continue;
+            }
             if !args.is_empty() {
                 let writes = engine.command(args.get(0)).is_some_and(|spec| spec.has(Flag::Write));
                 if let Some(until) = engine.paused_until(writes, now) {
@@ -178,6 +269,7 @@ impl Connection {
             self.at += length;
         };
         self.output = reply.take();
+        self.replica = session.kind == Kind::Replica;
         session.output = self.output.len() - self.sent;
         engine.clients.put(session);
         shared.after_batch(engine);

@@ -5,8 +5,10 @@
 //! command and its answer, and what a batch puts into the stream goes to the replicas in one piece.
 
 mod client;
+mod link;
+mod snapshot;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -17,8 +19,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 
-use super::clients::SessionId;
+use super::clients::{Closing, SessionId};
 use super::core::{Engine, Stop};
+use super::replication::Task;
+use crate::repl::master;
+use crate::repl::replica::Start;
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +46,10 @@ struct Shared {
     /// Something may be due before the next tick: the end, above all.
     stirred: Notify,
     log: Log,
+    /// Snapshots being made or sent.
+    snapshots: RefCell<HashMap<master::SnapshotId, Rc<snapshot::Making>>>,
+    /// The connections to the master.
+    links: RefCell<link::Links>,
 }
 
 /// What is written for a connection by others than its own commands, and how it is woken.
@@ -48,6 +57,14 @@ struct Shared {
 struct Pipe {
     out: RefCell<Vec<u8>>,
     wake: Notify,
+    /// It is to be closed once all is out.
+    closes: Cell<bool>,
+    /// A stored payload that goes out behind `out`.
+    payload: RefCell<Option<snapshot::Payload>>,
+    /// How many bytes wait to be sent, `out` included.
+    waiting: Cell<usize>,
+    /// Is told when fewer wait.
+    drained: Notify,
 }
 
 /// The time, in milliseconds since 1970.
@@ -64,9 +81,21 @@ impl Shared {
         }
     }
 
-    /// What a batch has brought about is carried out: connections that others are to close, the end.
-    fn after_batch(&self, engine: &mut Engine) {
-        engine.stream.clear();
+    /// What a batch has brought about is carried out: what the protocol's ends want, connections that others are to close,
+    /// the end.
+    fn after_batch(self: &Rc<Self>, engine: &mut Engine) {
+        engine.serve_acknowledged();
+        for (id, bytes) in engine.take_delivered() {
+            self.deliver(id, &bytes);
+        }
+        while let Some(task) = engine.tasks.pop_front() {
+            self.carry_out(task, engine);
+        }
+        for id in engine.master.writable() {
+            if let Some(pipe) = self.pipes.borrow().get(&SessionId(id.0)) {
+                pipe.wake.notify_one();
+            }
+        }
         for id in engine.killed.drain(..) {
             if let Some(pipe) = self.pipes.borrow().get(&id) {
                 pipe.wake.notify_one();
@@ -77,10 +106,38 @@ impl Shared {
         }
     }
 
-    /// What is done ten times a second.
-    fn tick(&self) {
+    fn carry_out(self: &Rc<Self>, task: Task, engine: &mut Engine) {
+        match task {
+            Task::Write(connection, bytes) => self.deliver(SessionId(connection.0), &bytes),
+            Task::Close(connection) => {
+                let id = SessionId(connection.0);
+                if let Some(session) = engine.clients.get_mut(id) {
+                    session.closing = Some(Closing::AfterReply);
+                    engine.killed.push(id);
+                } else if let Some(pipe) = self.pipes.borrow().get(&id) {
+                    // Its own batch is under way.
+                    pipe.closes.set(true);
+                    pipe.wake.notify_one();
+                }
+            }
+            Task::Snapshot(snapshot) => snapshot::begin(self, *snapshot),
+            Task::SendPayload(connection, id) => snapshot::send(self, connection, id),
+            Task::DropSnapshot(id) => {
+                self.snapshots.borrow_mut().remove(&id);
+            }
+            Task::Connect(channel) => link::connect(self, channel, engine.followed().cloned()),
+            Task::Disconnect(channel) => link::disconnect(self, channel),
+            Task::Transmit(channel, bytes) => link::transmit(self, channel, &bytes),
+            Task::Resume(channel) => link::resume(self, channel),
+            Task::Log(line) => (self.log)(&line),
+        }
+    }
+
+    /// What is done ten times a second, and when the ends want it.
+    fn tick(self: &Rc<Self>) {
         let mut engine = self.engine.borrow_mut();
         let now = now();
+        engine.tick_links(now);
         engine.time_out_blocked(now, &mut |id, bytes| self.deliver(id, bytes));
         if engine.active_expire && !engine.is_replica() {
             engine.expire_some(now, EXPIRED_PER_TICK);
@@ -96,7 +153,8 @@ const EXPIRED_PER_TICK: usize = 10_000;
 /// Between two ticks.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Serves until somebody asks for the end: SHUTDOWN, SIGTERM or SIGINT. `ready` is called with the addresses once
+/// Serves until somebody asks for the end: SHUTDOWN, SIGTERM or SIGINT. With a master, it is followed from the
+/// beginning, asking for everything. `ready` is called with the addresses once
 /// connections are accepted.
 ///
 /// # Errors
@@ -104,17 +162,19 @@ const TICK: Duration = Duration::from_millis(100);
 pub fn serve(
     engine: Engine,
     addresses: &[SocketAddr],
+    master: Option<(String, u16)>,
     log: Log,
     ready: impl FnOnce(&[SocketAddr]),
 ) -> Result<Stop, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     let local = LocalSet::new();
-    local.block_on(&runtime, run(engine, addresses, log, ready))
+    local.block_on(&runtime, run(engine, addresses, master, log, ready))
 }
 
 async fn run(
     engine: Engine,
     addresses: &[SocketAddr],
+    master: Option<(String, u16)>,
     log: Log,
     ready: impl FnOnce(&[SocketAddr]),
 ) -> Result<Stop, ServeError> {
@@ -125,18 +185,32 @@ async fn run(
         listeners.push(listener);
     }
     let bound: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    let shared =
-        Rc::new(Shared { engine: RefCell::new(engine), pipes: RefCell::default(), stirred: Notify::new(), log });
+    let shared = Rc::new(Shared {
+        engine: RefCell::new(engine),
+        pipes: RefCell::default(),
+        stirred: Notify::new(),
+        log,
+        snapshots: RefCell::default(),
+        links: RefCell::default(),
+    });
     for listener in listeners {
         spawn_local(accept(shared.clone(), listener));
     }
     ready(&bound);
+    if let Some((host, port)) = master {
+        let mut engine = shared.engine.borrow_mut();
+        engine.follow(&host, port, Start::Nothing, now());
+        shared.after_batch(&mut engine);
+    }
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut end = std::pin::pin!(signalled());
     loop {
+        // The ends may want to be woken before the next tick.
+        let wake = u64::try_from(shared.engine.borrow().links_wake() - now()).unwrap_or(0).max(1);
         tokio::select! {
             _ = ticks.tick() => shared.tick(),
+            () = tokio::time::sleep(Duration::from_millis(wake)), if wake < TICK.as_millis() as u64 => shared.tick(),
             () = shared.stirred.notified() => {}
             asked_by = &mut end => shared.engine.borrow_mut().stop = Some(Stop { asked_by }),
         }

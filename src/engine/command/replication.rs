@@ -1,0 +1,169 @@
+//! Replication: what replicas say, who is followed, who has what.
+
+use super::{Context, Flag, Keys, Outcome, Spec};
+use crate::engine::args::Args;
+use crate::engine::clients::{Blocked, BlockedOn, Queue};
+use crate::engine::error::CommandError;
+use crate::repl::master::FailoverRequest;
+use crate::units::{Moment, Offset};
+
+const ADMIN: &[Flag] = &[Flag::Admin, Flag::Stale, Flag::NoScript];
+const ANYTIME: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
+
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("REPLICAOF", 3, ADMIN, Keys::NONE, replicaof),
+    Spec::new("SLAVEOF", 3, ADMIN, Keys::NONE, replicaof),
+    Spec::new("REPLCONF", -1, ANYTIME, Keys::NONE, replconf),
+    Spec::new("PSYNC", -3, ADMIN, Keys::NONE, replconf),
+    Spec::new("SYNC", 1, ADMIN, Keys::NONE, replconf),
+    Spec::new("ROLE", 1, &[Flag::Admin, Flag::Fast, Flag::Loading, Flag::Stale, Flag::NoScript], Keys::NONE, role),
+    Spec::new("WAIT", 3, &[Flag::Blocking], Keys::NONE, wait),
+    Spec::new("FAILOVER", -1, ADMIN, Keys::NONE, failover),
+];
+
+fn moment(now: i64) -> Moment {
+    Moment(u64::try_from(now).unwrap_or(0))
+}
+
+fn replicaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let now = context.now;
+    if args.is(1, "NO") && args.is(2, "ONE") {
+        context.engine.unfollow(now);
+        context.reply.ok();
+        return Ok(());
+    }
+    let port = args.integer(2)?;
+    let port = u16::try_from(port).map_err(|_| CommandError::fixed("ERR Invalid master port"))?;
+    let host = String::from_utf8_lossy(args.get(1)).into_owned();
+    if context.engine.followed().is_some_and(|followed| *followed == (host.clone(), port)) {
+        context.reply.status("OK Already connected to specified master");
+        return Ok(());
+    }
+    let start = context.engine.own_place();
+    context.engine.follow(&host, port, start, now);
+    context.reply.ok();
+    Ok(())
+}
+
+/// REPLCONF, PSYNC and SYNC: the master's end answers.
+fn replconf(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let words: Vec<&[u8]> = args.from(0).collect();
+    let pending = !context.reply.is_empty();
+    let answer = context.engine.replica_command(context.session, &words, pending, context.now);
+    context.reply.raw(&answer);
+    Ok(())
+}
+
+fn role(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    let engine = &*context.engine;
+    let reply = &mut *context.reply;
+    if let (Some((host, port)), Some(replica)) = (engine.followed(), engine.replica.as_ref()) {
+        reply.array(5);
+        reply.bulk(b"slave");
+        reply.bulk(host.as_bytes());
+        reply.integer((*port).into());
+        reply.bulk(replica.role_state().as_bytes());
+        reply.integer(if replica.is_up() { replica.applied().0 as i64 } else { -1 });
+        return Ok(());
+    }
+    let replicas: Vec<_> =
+        engine.master.replicas(moment(context.now)).filter(|replica| replica.state == "online").collect();
+    reply.array(3);
+    reply.bulk(b"master");
+    reply.integer(engine.master.offset().0 as i64);
+    reply.array(replicas.len());
+    for replica in replicas {
+        reply.array(3);
+        reply.bulk(replica.host.as_bytes());
+        reply.bulk(replica.port.to_string().as_bytes());
+        reply.bulk(replica.offset.to_string().as_bytes());
+    }
+    Ok(())
+}
+
+fn wait(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if context.engine.is_replica() {
+        return Err(CommandError::fixed(
+            "ERR WAIT cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.",
+        ));
+    }
+    let count = usize::try_from(args.integer(1)?).unwrap_or(0);
+    let timeout = args.integer(2).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
+    if timeout < 0 {
+        return Err(CommandError::fixed("ERR timeout is negative"));
+    }
+    let offset = context.engine.master.offset();
+    let have = context.engine.master.acknowledged(offset);
+    if have >= count || context.is_in_transaction() {
+        context.reply.count(have);
+        return Ok(());
+    }
+    let until = (timeout > 0).then(|| context.now.saturating_add(timeout));
+    let on = BlockedOn::Replicas { count, offset: offset.0 };
+    context.session.blocked = Some(Blocked { until, on, command: Queue::default() });
+    context.engine.request_acks(context.now);
+    Ok(())
+}
+
+fn failover(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let now = moment(context.now);
+    let error = |text: &str| CommandError::new(format!("ERR {text}"));
+    if args.len() == 2 && args.is(1, "ABORT") {
+        context.engine.master.abort_failover(now).map_err(error)?;
+    } else {
+        let (mut request, mut index) = (FailoverRequest::default(), 1);
+        while index < args.len() {
+            match () {
+                () if args.is(index, "TO") && index + 2 < args.len() => {
+                    let port = u16::try_from(args.integer(index + 2)?).map_err(|_| CommandError::NOT_INTEGER)?;
+                    request.target = Some((String::from_utf8_lossy(args.get(index + 1)).into_owned(), port));
+                    index += 3;
+                }
+                () if args.is(index, "TIMEOUT") && index + 1 < args.len() => {
+                    let timeout = u64::try_from(args.integer(index + 1)?).ok().filter(|timeout| *timeout > 0);
+                    request.timeout =
+                        Some(timeout.ok_or(CommandError::fixed("ERR FAILOVER timeout must be greater than 0"))?);
+                    index += 2;
+                }
+                () if args.is(index, "FORCE") => {
+                    request.force = true;
+                    index += 1;
+                }
+                () => return Err(CommandError::SYNTAX),
+            }
+        }
+        context.engine.master.failover(request, now).map_err(error)?;
+    }
+    context.engine.collect(context.now);
+    context.reply.ok();
+    Ok(())
+}
+
+impl crate::engine::Engine {
+    /// Asks the replicas for ACKs.
+    fn request_acks(&mut self, now: i64) {
+        self.master.request_acks(moment(now));
+        self.collect(now);
+    }
+
+    /// Answers those whose WAIT is over because enough replicas have it.
+    pub(in crate::engine) fn serve_acknowledged(&mut self) {
+        let served: Vec<_> = self
+            .clients
+            .iter()
+            .filter_map(|session| match session.blocked.as_ref()?.on {
+                BlockedOn::Replicas { count, offset } => {
+                    let have = self.master.acknowledged(Offset(offset));
+                    (have >= count).then_some((session.id, have))
+                }
+                BlockedOn::Keys(_) => None,
+            })
+            .collect();
+        for (id, have) in served {
+            if let Some(session) = self.clients.get_mut(id) {
+                session.blocked = None;
+                self.delivered.push((id, format!(":{have}\r\n").into_bytes()));
+            }
+        }
+    }
+}

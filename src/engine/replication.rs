@@ -1,0 +1,638 @@
+//! The engine and the protocol's two ends: what replicas say and get, what the master says, who is followed.
+//!
+//! The ends ([`Master`], [`Replica`]) decide; what they ask for that needs no socket is done here at once, above all the
+//! beginning of a snapshot, which must be of the very moment at which it was asked for. The rest becomes a [`Task`] for
+//! the server.
+
+use std::fmt::Write;
+
+use super::clients::{Kind, Queue, Session};
+use super::core::Engine;
+use super::dialect::{Dialect, Family};
+use super::keyspace::SnapshotId;
+use super::load::Loader;
+use super::value::Blob;
+use crate::rdb::{Checksum, Decoder, Depth, Header, Need};
+use crate::repl::compat::Compat;
+use crate::repl::event::Replid;
+use crate::repl::master::{self, BeginSnapshot, ConnectionId, DataNeeds, rdb_target};
+use crate::repl::replica::{self, Channel, Credentials, Event, Loaded, Replica, Start, Step, StreamCommand};
+use crate::units::{Moment, Offset};
+
+/// What the server around the engine has to do, in order.
+#[derive(Debug)]
+pub enum Task {
+    /// Write these bytes on a client's connection.
+    Write(ConnectionId, Vec<u8>),
+    /// Make an RDB of this snapshot.
+    Snapshot(Box<Snapshot>),
+    /// Send the whole payload of this snapshot on a connection.
+    SendPayload(ConnectionId, master::SnapshotId),
+    /// Stop making this snapshot, or throw it away.
+    DropSnapshot(master::SnapshotId),
+    /// Close a client's connection once what was written for it is out.
+    Close(ConnectionId),
+    /// Connect to the master.
+    Connect(Channel),
+    /// Close the connection to the master.
+    Disconnect(Channel),
+    /// Write these bytes on the connection to the master.
+    Transmit(Channel, Vec<u8>),
+    /// Hand in what was kept of this channel's input, then read on.
+    Resume(Channel),
+    /// A line for the log.
+    Log(String),
+}
+
+/// A snapshot that has begun.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What it is for, and where in the stream it is.
+    pub begin: BeginSnapshot,
+    /// The version to write.
+    pub header: Header,
+    /// The keys; `None` where the filter wants none.
+    pub keys: Option<SnapshotId>,
+    /// The function libraries, unless the filter wants none.
+    pub functions: Vec<Blob>,
+    /// What stands in front of them.
+    pub aux: Vec<(&'static str, String)>,
+    /// Sizes of the databases that have keys, for RESIZEDB: number, keys, keys that expire.
+    pub sizes: Vec<(u32, u64, u64)>,
+}
+
+/// The link to the master, as far as the engine has a part in it.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Where the master is.
+    pub(super) master: Option<(String, u16)>,
+    /// A snapshot that is being loaded.
+    pub(super) loader: Option<Box<Decoder<Loader>>>,
+    /// What is wrong with it.
+    pub(super) load_fault: Option<String>,
+    /// Whose commands the stream's are.
+    pub(super) session: Session,
+    /// A transaction of the stream that is not complete.
+    queue: Option<Queue>,
+    /// When the link went down, in milliseconds since 1970.
+    down_since: i64,
+}
+
+/// The time as the ends want it.
+fn moment(now: i64) -> Moment {
+    Moment(u64::try_from(now).unwrap_or(0))
+}
+
+impl Dialect {
+    /// How this server speaks on a link.
+    #[must_use]
+    pub fn compat(self) -> Compat {
+        let (major, minor, patch) = self.version;
+        match self.family {
+            Family::Redis => Compat::redis(major, minor),
+            Family::Valkey => Compat::valkey(major, minor, patch),
+        }
+    }
+}
+
+impl Engine {
+    /// The settings of the master's end, from the configuration.
+    pub(super) fn master_settings(&self) -> master::Settings {
+        let config = &self.config;
+        let limit = config.output_limit("replica");
+        let seconds = |name: &str| config.size(name).saturating_mul(1000);
+        let two_channel = match self.dialect.family {
+            Family::Redis => config.flag("repl-rdb-channel"),
+            Family::Valkey => config.flag("dual-channel-replication-enabled"),
+        };
+        master::Settings {
+            backlog_size: config.size("repl-backlog-size"),
+            backlog_ttl: seconds("repl-backlog-ttl"),
+            diskless: config.flag("repl-diskless-sync"),
+            diskless_delay: seconds("repl-diskless-sync-delay"),
+            diskless_max_replicas: usize::try_from(config.size("repl-diskless-sync-max-replicas")).unwrap_or(0),
+            ping_period: seconds("repl-ping-replica-period"),
+            timeout: seconds("repl-timeout"),
+            output_limit: master::OutputLimit {
+                hard: limit.hard,
+                soft: limit.soft,
+                soft_millis: limit.soft_seconds.saturating_mul(1000),
+            },
+            two_channel,
+            min_replicas_max_lag: seconds("min-replicas-max-lag"),
+            ..master::Settings::new(self.dialect.compat())
+        }
+    }
+
+    /// The settings of the replica's end, from the configuration.
+    pub(super) fn replica_settings(&self) -> replica::Settings {
+        let config = &self.config;
+        let announced = config.size("replica-announce-port");
+        let port = if announced > 0 { announced } else { self.process.port.into() };
+        let credentials = config.text("masterauth").map(|password| Credentials {
+            user: config.text("masteruser").map(str::to_owned),
+            password: password.to_owned(),
+        });
+        replica::Settings {
+            port: u16::try_from(port).unwrap_or(0),
+            announce_ip: config.text("replica-announce-ip").map(str::to_owned),
+            credentials,
+            timeout: config.size("repl-timeout").saturating_mul(1000),
+            two_channel: self.master_settings().two_channel,
+            ..replica::Settings::new(self.dialect.compat())
+        }
+    }
+
+    /// The configuration was changed: both ends look again.
+    pub(super) fn refresh_settings(&mut self) {
+        let settings = self.master_settings();
+        self.master.set_settings(settings);
+        let settings = self.replica_settings();
+        if let Some(replica) = &mut self.replica {
+            replica.set_settings(settings);
+        }
+    }
+
+    /// The configuration or the process was set from outside: both ends look again.
+    pub fn refresh(&mut self) {
+        self.refresh_settings();
+    }
+
+    /// The unit of effects under way is complete: it goes into the stream.
+    pub(super) fn end_unit(&mut self, now: i64) {
+        let (stream, master) = (&mut self.stream, &mut self.master);
+        if stream.pending() > 0 {
+            stream.end_unit(self.dialect, |db, bytes| master.append(db, bytes, moment(now)));
+        }
+    }
+
+    /// Gives a replica's command, or one that may make a client a replica, to the master's end. What it answers on this
+    /// connection is given back.
+    pub(super) fn replica_command(
+        &mut self,
+        session: &mut Session,
+        words: &[&[u8]],
+        pending: bool,
+        now: i64,
+    ) -> Vec<u8> {
+        let id = ConnectionId(session.id.0);
+        self.master.introduce(id, host(&session.peer), moment(now));
+        let _ = self.master.command(id, words, pending, moment(now));
+        if !words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"REPLCONF")) {
+            session.kind = Kind::Replica;
+        }
+        self.collect(now);
+        let mut answer = Vec::new();
+        self.tasks.retain(|task| match task {
+            Task::Write(connection, bytes) if *connection == id => {
+                answer.extend_from_slice(bytes);
+                false
+            }
+            _ => true,
+        });
+        answer
+    }
+
+    /// Time has passed for the ends.
+    pub fn tick_links(&mut self, now: i64) {
+        self.master.tick(moment(now));
+        if let Some(replica) = &mut self.replica {
+            replica.tick(moment(now));
+        }
+        self.collect(now);
+    }
+
+    /// When [`Engine::tick_links`] is to be called at the latest, in milliseconds since 1970.
+    #[must_use]
+    pub fn links_wake(&self) -> i64 {
+        let replica = self.replica.as_ref().and_then(Replica::next_wake);
+        let wake = replica.map_or(self.master.next_wake(), |wake| wake.min(self.master.next_wake()));
+        i64::try_from(wake.0).unwrap_or(i64::MAX)
+    }
+
+    /// Takes what the ends want done: what needs no socket is done, the rest becomes tasks.
+    pub fn collect(&mut self, now: i64) {
+        loop {
+            if let Some(action) = self.master.poll() {
+                self.master_action(action, now);
+            } else if let Some(action) = self.replica.as_mut().and_then(Replica::poll) {
+                self.replica_action(action, now);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn master_action(&mut self, action: master::Action, now: i64) {
+        use master::Action;
+        let task = match action {
+            Action::Write { connection, bytes } => Task::Write(connection, bytes),
+            Action::BeginSnapshot(begin) => Task::Snapshot(Box::new(self.begin_snapshot(begin, now))),
+            Action::SendPayload { connection, snapshot } => Task::SendPayload(connection, snapshot),
+            Action::DropSnapshot(id) => Task::DropSnapshot(id),
+            Action::Close { connection, reason } => {
+                self.tasks.push_back(Task::Log(format!("Replica {connection} is closed: {reason}")));
+                Task::Close(connection)
+            }
+            Action::Promoted => {
+                self.become_master(now);
+                return;
+            }
+            Action::PauseWrites => {
+                self.pause(i64::MAX, true);
+                return;
+            }
+            Action::ResumeWrites => {
+                self.unpause();
+                return;
+            }
+            Action::Follow { host, port } => {
+                let own = self.master.as_cached();
+                self.link.master = Some((host, port));
+                self.set_replica(true);
+                self.master.demote();
+                if let Some(replica) = &mut self.replica {
+                    replica.follow_failover(own, moment(now));
+                }
+                return;
+            }
+            Action::Tell(told) => Task::Log(told_words(&told)),
+        };
+        self.tasks.push_back(task);
+    }
+
+    fn replica_action(&mut self, action: replica::Action, now: i64) {
+        use replica::Action;
+        let task = match action {
+            Action::Connect(channel) => Task::Connect(channel),
+            Action::Disconnect(channel) => {
+                if channel == Channel::Main {
+                    self.link.queue = None;
+                }
+                Task::Disconnect(channel)
+            }
+            Action::Transmit { channel, bytes } => Task::Transmit(channel, bytes),
+            Action::BeginLoad { .. } => {
+                let databases = self.keyspace.databases();
+                self.link.loader = Some(Box::new(Decoder::new(Loader::new(databases, None), Depth::Full)));
+                self.link.load_fault = None;
+                self.set_loading(true);
+                return;
+            }
+            Action::EndLoad => {
+                self.end_load(now);
+                return;
+            }
+            Action::AbortLoad => {
+                self.link.loader = None;
+                self.set_loading(false);
+                return;
+            }
+            Action::Resume(channel) => Task::Resume(channel),
+            Action::Tell(event) => {
+                self.master.follow(&event, moment(now));
+                if let Event::Lost(_) = event {
+                    self.link.down_since = now;
+                }
+                Task::Log(event_words(&event))
+            }
+        };
+        self.tasks.push_back(task);
+    }
+
+    /// What the data needs of an RDB's version.
+    fn needs(&self, functions: bool) -> DataNeeds {
+        let mut needs = self.keyspace.needs();
+        if functions && !self.functions.is_empty() {
+            needs.add(Need::Functions);
+        }
+        let lowest = |format| needs.lowest(format).ok().map(|header| header.version);
+        DataNeeds { redis: lowest(crate::rdb::Format::Redis), valkey: lowest(crate::rdb::Format::Valkey) }
+    }
+
+    fn begin_snapshot(&mut self, begin: BeginSnapshot, now: i64) -> Snapshot {
+        let wants_keys = begin.filter.is_none();
+        let wants_functions = begin.filter.is_none_or(|filter| filter.functions);
+        let needs = if wants_keys {
+            self.needs(wants_functions)
+        } else {
+            DataNeeds {
+                redis: Some(if wants_functions && !self.functions.is_empty() { 10 } else { 6 }),
+                valkey: Some(80),
+            }
+        };
+        let target = rdb_target(&begin.reader, needs);
+        let sizes = (0..self.keyspace.databases())
+            .map(|db| (db as u32, self.keyspace.size(db)))
+            .filter(|(_, size)| size.keys > 0 && wants_keys)
+            .map(|(db, size)| (db, size.keys as u64, size.volatile as u64));
+        Snapshot {
+            header: target.header,
+            functions: if wants_functions { self.functions.values().cloned().collect() } else { Vec::new() },
+            aux: self.aux(&begin, now),
+            sizes: sizes.collect(),
+            keys: wants_keys.then(|| self.keyspace.begin_snapshot()),
+            begin,
+        }
+    }
+
+    /// The AUX fields that servers write in front of a sync's data. (Seen on 6.2 to 9.1.)
+    fn aux(&self, begin: &BeginSnapshot, now: i64) -> Vec<(&'static str, String)> {
+        let version = if self.dialect.is_valkey_since(8, 0) { "valkey-ver" } else { "redis-ver" };
+        let aof = if self.dialect.since(7, 0) { "aof-base" } else { "aof-preamble" };
+        vec![
+            (version, self.dialect.own_version()),
+            ("redis-bits", usize::BITS.to_string()),
+            ("ctime", (now / 1000).to_string()),
+            ("used-mem", self.process.memory.to_string()),
+            ("repl-stream-db", begin.stream_db.to_string()),
+            ("repl-id", begin.replid.to_string()),
+            ("repl-offset", begin.offset.0.to_string()),
+            (aof, "0".to_owned()),
+        ]
+    }
+
+    /// REPLICAOF: follows a master from here on.
+    pub fn follow(&mut self, host: &str, port: u16, start: Start, now: i64) {
+        self.link.master = Some((host.to_owned(), port));
+        self.link.down_since = now;
+        self.link.queue = None;
+        self.set_replica(true);
+        self.master.demote();
+        let settings = self.replica_settings();
+        if let Some(replica) = &mut self.replica {
+            replica.set_settings(settings);
+            replica.follow(start, moment(now));
+        }
+        self.collect(now);
+    }
+
+    /// Where a server that is told to follow begins: a master asks to go on from its own place, a replica from its
+    /// master's.
+    #[must_use]
+    pub fn own_place(&self) -> Start {
+        if self.is_replica() { Start::AsBefore } else { Start::At(self.master.as_cached()) }
+    }
+
+    /// REPLICAOF NO ONE.
+    pub fn unfollow(&mut self, now: i64) {
+        if self.is_replica() {
+            self.master.promote(moment(now));
+            self.collect(now);
+        }
+    }
+
+    /// It follows nobody any more.
+    fn become_master(&mut self, now: i64) {
+        if let Some(replica) = &mut self.replica {
+            replica.unfollow(moment(now));
+        }
+        self.link.master = None;
+        self.link.queue = None;
+        self.set_replica(false);
+        self.tasks.push_back(Task::Log("MASTER MODE enabled".to_owned()));
+    }
+
+    /// A connection to the master has been made, or is over, or could not be made.
+    pub fn link_changed(&mut self, channel: Channel, connected: bool, now: i64) {
+        if let Some(replica) = &mut self.replica {
+            if connected {
+                replica.connected(channel, moment(now));
+            } else {
+                replica.closed(channel, moment(now));
+            }
+        }
+        self.collect(now);
+    }
+
+    /// Takes bytes that the master has sent; gives how many were taken. What is left is to be handed in again after
+    /// [`Task::Resume`], and nothing read until then.
+    pub fn from_master(&mut self, channel: Channel, bytes: &[u8], now: i64) -> usize {
+        let mut taken = 0;
+        loop {
+            self.collect(now);
+            let Some(mut replica) = self.replica.take() else { return bytes.len() };
+            let mut input = bytes.get(taken..).unwrap_or_default();
+            let before = input.len();
+            let (mut more, mut applies) = (true, false);
+            match replica.next(channel, &mut input, moment(now)) {
+                Step::Again => {}
+                Step::NeedMore | Step::Full => more = false,
+                Step::Load(rdb) => self.load(rdb),
+                Step::Stream(bytes) => self.master.stage(bytes),
+                Step::Command(command) => {
+                    self.apply_command(&command, now);
+                    applies = true;
+                }
+            }
+            taken += before - input.len();
+            if applies {
+                self.master.commit(replica.applied(), replica.db(), moment(now));
+            }
+            self.replica = Some(replica);
+            if !more {
+                self.collect(now);
+                return taken;
+            }
+        }
+    }
+
+    fn load(&mut self, rdb: &[u8]) {
+        if let Some(loader) = &mut self.link.loader
+            && self.link.load_fault.is_none()
+            && let Err(error) = loader.push(rdb)
+        {
+            self.link.load_fault = Some(error.to_string());
+        }
+    }
+
+    /// All of the RDB has come: it takes the old data's place if it is sound.
+    fn end_load(&mut self, now: i64) {
+        let Some(decoder) = self.link.loader.take() else { return };
+        self.set_loading(false);
+        let fault = self.link.load_fault.take();
+        let ended = decoder.ended();
+        let loaded = decoder.into_values().finish();
+        let fault = match loaded.checksum {
+            _ if fault.is_some() => fault,
+            _ if !ended => Some("it ends too early".to_owned()),
+            Some(Checksum::Bad { .. }) if self.config.flag("rdbchecksum") => Some("its checksum is wrong".to_owned()),
+            _ => loaded.fault.clone(),
+        };
+        match fault {
+            Some(fault) => {
+                if let Some(replica) = &mut self.replica {
+                    replica.load_failed(&fault, moment(now));
+                }
+            }
+            None => {
+                let aux = |name: &str| {
+                    let found = loaded.aux.iter().find(|(key, _)| key == name.as_bytes())?;
+                    String::from_utf8(found.1.clone()).ok()
+                };
+                let place = aux("repl-id")
+                    .zip(aux("repl-offset").and_then(|offset| offset.parse().ok()))
+                    .map(|(id, offset)| (Replid::from_wire(id.as_bytes()), Offset(offset)));
+                let stream_db = aux("repl-stream-db").and_then(|db| db.parse().ok());
+                self.keyspace.replace(loaded.keyspace);
+                self.functions = loaded.functions;
+                if let Some(replica) = &mut self.replica {
+                    replica.loaded(Loaded { stream_db, place }, moment(now));
+                }
+            }
+        }
+    }
+
+    /// Applies a command of the stream, or puts it into the transaction under way.
+    fn apply_command(&mut self, command: &StreamCommand<'_>, now: i64) {
+        let mut ranges = std::mem::take(&mut self.ranges);
+        ranges.clear();
+        let bytes = command.command.locate(&mut ranges);
+        let args = super::args::Args::new(bytes, &ranges, None);
+        let mut session = std::mem::take(&mut self.link.session);
+        session.db = command.db as usize;
+        self.keyspace.grow(session.db + 1);
+        let is = |name: &str| args.is(0, name);
+        if is("MULTI") {
+            self.link.queue = Some(Queue::default());
+        } else if is("EXEC") {
+            if let Some(queue) = self.link.queue.take() {
+                // A SELECT inside changes the database for what follows it.
+                session.db = queue.db;
+                for index in 0..queue.commands.len() {
+                    self.apply_or_note(&mut session, queue.get(index), command.after, now);
+                }
+            }
+        } else if let Some(queue) = &mut self.link.queue {
+            if queue.commands.is_empty() {
+                queue.db = session.db;
+            }
+            queue.push(args);
+        } else if !is("PING") && !is("REPLCONF") && !is("SELECT") {
+            self.apply_or_note(&mut session, args, command.after, now);
+        }
+        self.link.session = session;
+        self.ranges = ranges;
+        self.serve_waiting(now);
+    }
+
+    fn apply_or_note(&mut self, session: &mut Session, args: super::args::Args<'_>, after: Offset, now: i64) {
+        if !self.apply(session, args, now) {
+            let name =
+                String::from_utf8_lossy(args.get(0).get(..args.get(0).len().min(64)).unwrap_or_default()).into_owned();
+            if self.stats.first_unapplied.is_none() {
+                self.stats.first_unapplied = Some((i64::try_from(after.0).unwrap_or(i64::MAX), name.clone()));
+            }
+            self.tasks.push_back(Task::Log(format!(
+                "the master's command '{name}' before offset {after} could not be applied: the dataset lacks it"
+            )));
+        }
+    }
+
+    /// The section of INFO.
+    pub(super) fn replication_info(&self, now: i64, out: &mut String) {
+        macro_rules! line {
+            ($($format:tt)+) => {{ let _ = write!(out, $($format)+); out.push_str("\r\n"); }};
+        }
+        let at = moment(now);
+        line!("role:{}", if self.is_replica() { "slave" } else { "master" });
+        if let (Some((host, port)), Some(replica)) = (&self.link.master, &self.replica) {
+            let up = replica.is_up();
+            line!("master_host:{host}");
+            line!("master_port:{port}");
+            line!("master_link_status:{}", if up { "up" } else { "down" });
+            let last_io = if up { replica.last_io_seconds(at) as i64 } else { -1 };
+            line!("master_last_io_seconds_ago:{last_io}");
+            line!("master_sync_in_progress:{}", u8::from(replica.state_name() == "TRANSFER"));
+            let (read, applied) = (replica.read().0, replica.applied().0);
+            if self.dialect.since(7, 0) {
+                line!("slave_read_repl_offset:{read}");
+            }
+            line!("slave_repl_offset:{applied}");
+            if !up {
+                line!("master_link_down_since_seconds:{}", (now - self.link.down_since).max(0) / 1000);
+            }
+            line!("slave_priority:{}", self.config.get("replica-priority"));
+            line!("slave_read_only:{}", u8::from(self.config.flag("replica-read-only")));
+            if self.dialect.since(7, 0) {
+                line!("replica_announced:{}", u8::from(self.config.flag("replica-announced")));
+            }
+        }
+        line!("connected_slaves:{}", self.master.replicas(at).count());
+        if self.config.size("min-replicas-to-write") > 0 {
+            line!("min_slaves_good_slaves:{}", self.master.good_replicas(at));
+        }
+        for (number, replica) in self.master.replicas(at).enumerate() {
+            let kind =
+                if self.dialect.is_valkey_since(8, 1) { format!(",type={}", replica.kind) } else { String::new() };
+            line!(
+                "slave{number}:ip={},port={},state={},offset={},lag={}{kind}",
+                replica.host,
+                replica.port,
+                replica.state,
+                replica.offset,
+                replica.lag
+            );
+        }
+        let history = self.master.history();
+        line!("master_failover_state:{}", self.master.failover_state());
+        line!("master_replid:{}", history.replid());
+        let zeros = "0".repeat(40);
+        line!("master_replid2:{}", history.replid2().map_or(zeros, |id| id.to_string()));
+        line!("master_repl_offset:{}", self.master.offset());
+        line!("second_repl_offset:{}", history.second_repl_offset().map_or(-1, |offset| offset as i64));
+        let backlog = self.master.backlog();
+        line!("repl_backlog_active:{}", u8::from(backlog.is_some()));
+        line!("repl_backlog_size:{}", self.config.get("repl-backlog-size"));
+        line!("repl_backlog_first_byte_offset:{}", backlog.map_or(0, |backlog| backlog.first_byte()));
+        line!("repl_backlog_histlen:{}", backlog.map_or(0, |backlog| backlog.histlen()));
+    }
+
+    /// The master that is followed.
+    #[must_use]
+    pub fn followed(&self) -> Option<&(String, u16)> {
+        self.link.master.as_ref()
+    }
+}
+
+/// `ip:port` without the port.
+fn host(peer: &str) -> &str {
+    peer.rsplit_once(':').map_or(peer, |(host, _)| host.trim_matches(['[', ']']))
+}
+
+fn told_words(told: &master::Told) -> String {
+    use master::Told;
+    match told {
+        Told::Partial { connection, byte, bytes } => format!(
+            "Partial resynchronization request from replica {connection} accepted. Sending {bytes} bytes of backlog starting from offset {byte}."
+        ),
+        Told::NoPartial { connection, replid, byte, why } => format!(
+            "Partial resynchronization not accepted for replica {connection}: it asks for {replid} from {byte} on ({why:?})"
+        ),
+        Told::BacklogCreated { replid } => {
+            format!("Replication backlog created, my new replication IDs are '{replid}' and '{}'", "0".repeat(40))
+        }
+        Told::BacklogFreed => "Replication backlog freed after no replica came for repl-backlog-ttl".to_owned(),
+        Told::Online { connection } => format!("Synchronization with replica {connection} succeeded"),
+    }
+}
+
+fn event_words(event: &Event) -> String {
+    let known = |replid: &Option<Replid>| replid.map_or_else(|| "?".to_owned(), |id| id.to_string());
+    match event {
+        Event::Shrugged { option, reply } => {
+            format!("(Non critical) Master does not understand REPLCONF {option}: {reply}")
+        }
+        Event::FullSync { replid, offset, transfer } => format!(
+            "Full resync from master: {}:{} ({transfer:?})",
+            known(replid),
+            offset.map_or_else(|| "?".to_owned(), |offset| offset.to_string())
+        ),
+        Event::Synced { .. } => "MASTER <-> REPLICA sync: Finished with success".to_owned(),
+        Event::Continued { replid, offset } => {
+            format!("Successful partial resynchronization with master, {} from offset {offset} on", known(replid))
+        }
+        Event::PsyncRefused { reply, .. } => format!("Master replied to PSYNC with {reply}"),
+        Event::Lost(reason) => format!("Connection with master lost: {reason}"),
+    }
+}
