@@ -35,7 +35,7 @@ fn keys(records: Vec<Whole>) -> Vec<Entry> {
 }
 
 /// The content without the order that does not count, and as a version leaves it.
-fn content(mut entry: Entry, header: Header) -> String {
+fn content(mut entry: Entry, header: Header) -> Content {
     let version = header.version;
     if version < 3 {
         entry.expires_at_ms = entry.expires_at_ms.map(|time| time.div_euclid(1000) * 1000);
@@ -66,8 +66,17 @@ fn content(mut entry: Entry, header: Header) -> String {
         }
         _ => {}
     }
-    // So that NaN is NaN.
-    format!("{entry:?}")
+    Content(entry)
+}
+
+#[derive(Debug)]
+struct Content(Entry);
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        // In words NaN is NaN.
+        self.0 == other.0 || format!("{self:?}") == format!("{other:?}")
+    }
 }
 
 fn write(entries: &[Entry], target: Target) -> Result<Vec<u8>, WriteError> {
@@ -405,7 +414,7 @@ fn what_a_version_cannot_hold_is_refused_before_anything_is_written() {
     let cases: [Case<'_>; 7] = [
         (Need::Functions, 10, &|writer| writer.function(b"#!lua name=l")),
         (Need::Modules, 8, &|writer| writer.module(&key, ModuleId(1), &[])),
-        (Need::Modules, 8, &|writer| writer.module_aux(ModuleId(1), 1, &[])),
+        (Need::ModuleAux, 9, &|writer| writer.module_aux(ModuleId(1), 1, &[])),
         (Need::Streams, 9, &|writer| writer.stream(&key, &Stream::default())),
         (Need::RateLimit, 13, &|writer| writer.rate_limit(&key, 1)),
         (Need::LateExpiry, 3, &|writer| writer.string(&KeyMeta { expires_at_ms: Some(4_102_444_800_000), ..key }, b"")),
