@@ -446,6 +446,19 @@ fn what_is_left_out_is_remembered() {
     assert_eq!(writer.lost().iter().collect::<Vec<_>>(), [Need::ConsumerActivity]);
 }
 
+/// A first id that the entries do not tell is a counter like the others.
+#[test]
+fn a_first_id_that_cannot_be_made_up_needs_its_version() {
+    let id = |ms| StreamId { ms, seq: 0 };
+    let counters = StreamCounters { last_id: id(5), first_id: Some(id(2)), ..StreamCounters::default() };
+    let value = Value::Stream(Box::new(Stream { counters, ..Stream::default() }));
+    assert!(value.needs().contains(Need::StreamCounters));
+    let mut writer = Writer::new(Vec::new(), Target::new(header(Format::Redis, 9))).unwrap();
+    writer.value(&KeyMeta::new(b"s"), &value).unwrap();
+    assert!(writer.lost().contains(Need::StreamCounters));
+    round_trip(&[entry(value)]);
+}
+
 #[test]
 fn records_that_are_no_keys() {
     let parts = vec![ModulePart::Unsigned(7), ModulePart::String(b"x".to_vec())];
