@@ -215,3 +215,22 @@ pub const MAX_INFO_AUX: usize = 256;
 
 /// Databases that `rdb info` lists.
 pub const MAX_INFO_DATABASES: usize = 65_536;
+
+/// How much of a temporary file is read or written at once.
+pub const SPILL_READ: usize = 32 << 10;
+
+/// How many sorted runs, each with a file of its own, are merged at once.
+pub const SPILL_RUNS: usize = 64;
+
+/// How much of a function library's code is kept to find its name in the first line.
+pub const MAX_LIBRARY_HEAD: usize = 4 << 10;
+
+/// Fields of hash templates whose hashes are held while keys are compared, 16 bytes each; beyond it a field is known by
+/// its place only.
+pub const MAX_TEMPLATE_PRINTS: usize = 1 << 18;
+
+/// What `rdb diff` holds of each dump's keys until they are sorted and written to a temporary file…
+pub const DIFF_RECORDS: usize = 12 << 20;
+
+/// …and of the sorted ones while they are merged.
+pub const DIFF_BUFFERS: usize = 4 << 20;
