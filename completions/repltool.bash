@@ -61,6 +61,9 @@ _repltool() {
             repltool__subcmd__help__subcmd__rdb,check)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__check"
                 ;;
+            repltool__subcmd__help__subcmd__rdb,diff)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__diff"
+                ;;
             repltool__subcmd__help__subcmd__rdb,dump)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__dump"
                 ;;
@@ -72,6 +75,9 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb,check)
                 cmd="repltool__subcmd__rdb__subcmd__check"
+                ;;
+            repltool__subcmd__rdb,diff)
+                cmd="repltool__subcmd__rdb__subcmd__diff"
                 ;;
             repltool__subcmd__rdb,dump)
                 cmd="repltool__subcmd__rdb__subcmd__dump"
@@ -87,6 +93,9 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb__subcmd__help,check)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__check"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,diff)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__diff"
                 ;;
             repltool__subcmd__rdb__subcmd__help,dump)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__dump"
@@ -247,7 +256,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb)
-            opts="info keys dump check"
+            opts="info keys dump check diff"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -261,6 +270,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__rdb__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -363,7 +386,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb)
-            opts="-h -V --color --help --version info keys dump check help"
+            opts="-h -V --color --help --version info keys dump check diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,18 +437,18 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__rdb__subcmd__dump)
-            opts="-l -f -h -V --link --format --json --color --help --version"
+        repltool__subcmd__rdb__subcmd__diff)
+            opts="-f -h -V --link-a --link-b --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --link)
+                --link-a)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                -l)
+                --link-b)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -448,8 +471,42 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__rdb__subcmd__dump)
+            opts="-l -f -h -V --link --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "json resp" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "json resp" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__rdb__subcmd__help)
-            opts="info keys dump check help"
+            opts="info keys dump check diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -463,6 +520,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -234,3 +234,19 @@ pub const DIFF_RECORDS: usize = 12 << 20;
 
 /// …and of the sorted ones while they are merged.
 pub const DIFF_BUFFERS: usize = 4 << 20;
+
+/// What of a consumer group's pending entries, of its consumers and of their names waits in memory, each, while the
+/// group is written; more goes to a temporary file.
+pub const GROUP_SPOOL: usize = 256 << 10;
+
+/// What is held to sort a group's pending entries by their ids, and again to merge what was sorted.
+pub const GROUP_SORT: usize = 1 << 20;
+
+/// Names of fields that hash templates have, held while values are written: 8 bytes each included.
+pub const MAX_TEMPLATE_FIELDS: usize = 1 << 20;
+
+/// Elements of a collection that `rdb dump -f resp` gives in one command…
+pub const COMMAND_ELEMENTS: usize = 64;
+
+/// …and bytes of them, unless one alone has more.
+pub const COMMAND_BATCH: usize = 64 << 10;

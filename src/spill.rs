@@ -59,6 +59,12 @@ impl Spool {
         self.len() == 0
     }
 
+    /// All bytes, where none had to go to a file.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        self.file.is_none().then_some(&self.tail)
+    }
+
     /// Forgets all bytes, the file too.
     pub fn clear(&mut self) {
         self.tail.clear();
@@ -114,9 +120,7 @@ impl Spool {
         {
             let wanted = usize::try_from(self.filed - offset).map_or(into.len(), |left| left.min(into.len()));
             let place = into.get_mut(..wanted).unwrap_or_default();
-            file.seek(SeekFrom::Start(offset))
-                .and_then(|_| file.read_exact(place))
-                .map_err(SpillError::new("read"))?;
+            file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(place)).map_err(SpillError::new("read"))?;
             done = wanted;
         }
         let behind = usize::try_from((offset + done as u64).saturating_sub(self.filed)).unwrap_or(usize::MAX);
@@ -565,7 +569,7 @@ mod tests {
                 all.extend_from_slice(&bytes);
             }
             assert_eq!(spool.len(), all.len() as u64);
-            assert_eq!(spool.file.is_some(), bound < all.len(), "{bound}");
+            assert_eq!(spool.in_memory().is_none(), bound < all.len(), "{bound}");
             assert!(spool.tail.capacity() <= 2 * bound.max(8) || bound >= all.len());
             let (mut reader, mut read) = (spool.reader(), Vec::new());
             for size in (1..).map(|size| size % 77) {

@@ -38,6 +38,7 @@
 mod carry;
 mod decoder;
 mod error;
+mod fingerprint;
 mod grammar;
 mod groups;
 mod kinds;
@@ -53,6 +54,7 @@ mod walk;
 
 pub use decoder::Decoder;
 pub use error::{Blame, Fault, RdbError};
+pub use fingerprint::{Difference, Fingerprints, KeyName, KeyPrint, Prints, StreamPrint, library_name};
 pub use grammar::{Format, Header};
 pub use machine::Progress;
 pub use values::{
