@@ -100,9 +100,10 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
-            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
+            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it: a JSON object a record, or the commands that rebuild the data')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
             [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -174,12 +175,26 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'repltool;rdb;diff' {
+            [CompletionResult]::new('--link-a', '--link-a', [CompletionResultType]::ParameterName, 'Where A is a capture, the link whose RDB is meant')
+            [CompletionResult]::new('--link-b', '--link-b', [CompletionResultType]::ParameterName, 'Where B is a capture, the link whose RDB is meant')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'repltool;rdb;help' {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
-            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
+            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it: a JSON object a record, or the commands that rebuild the data')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
             [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -196,6 +211,9 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;rdb;help;convert' {
+            break
+        }
+        'repltool;rdb;help;diff' {
             break
         }
         'repltool;rdb;help;help' {
@@ -239,9 +257,10 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
         'repltool;help;rdb' {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
-            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
+            [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it: a JSON object a record, or the commands that rebuild the data')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
             [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does')
             break
         }
         'repltool;help;rdb;info' {
@@ -257,6 +276,9 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;help;rdb;convert' {
+            break
+        }
+        'repltool;help;rdb;diff' {
             break
         }
         'repltool;help;completions' {

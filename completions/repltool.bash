@@ -64,6 +64,9 @@ _repltool() {
             repltool__subcmd__help__subcmd__rdb,convert)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__convert"
                 ;;
+            repltool__subcmd__help__subcmd__rdb,diff)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__diff"
+                ;;
             repltool__subcmd__help__subcmd__rdb,dump)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__dump"
                 ;;
@@ -78,6 +81,9 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb,convert)
                 cmd="repltool__subcmd__rdb__subcmd__convert"
+                ;;
+            repltool__subcmd__rdb,diff)
+                cmd="repltool__subcmd__rdb__subcmd__diff"
                 ;;
             repltool__subcmd__rdb,dump)
                 cmd="repltool__subcmd__rdb__subcmd__dump"
@@ -96,6 +102,9 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb__subcmd__help,convert)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__convert"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,diff)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__diff"
                 ;;
             repltool__subcmd__rdb__subcmd__help,dump)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__dump"
@@ -256,7 +265,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb)
-            opts="info keys dump check convert"
+            opts="info keys dump check convert diff"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -284,6 +293,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__rdb__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -386,7 +409,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb)
-            opts="-h -V --color --help --version info keys dump check convert help"
+            opts="-h -V --color --help --version info keys dump check convert diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -475,18 +498,18 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__rdb__subcmd__dump)
-            opts="-l -f -h -V --link --format --json --color --help --version"
+        repltool__subcmd__rdb__subcmd__diff)
+            opts="-f -h -V --link-a --link-b --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --link)
+                --link-a)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                -l)
+                --link-b)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -509,8 +532,42 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__rdb__subcmd__dump)
+            opts="-l -f -h -V --link --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "json resp" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "json resp" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__rdb__subcmd__help)
-            opts="info keys dump check convert help"
+            opts="info keys dump check convert diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -538,6 +595,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__help__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

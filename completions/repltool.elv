@@ -93,9 +93,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand --version 'Print version'
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
-            cand dump 'Write all of it, a JSON object a record'
+            cand dump 'Write all of it: a JSON object a record, or the commands that rebuild the data'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
             cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand diff 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;info'= {
@@ -161,12 +162,25 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'repltool;rdb;diff'= {
+            cand --link-a 'Where A is a capture, the link whose RDB is meant'
+            cand --link-b 'Where B is a capture, the link whose RDB is meant'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'repltool;rdb;help'= {
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
-            cand dump 'Write all of it, a JSON object a record'
+            cand dump 'Write all of it: a JSON object a record, or the commands that rebuild the data'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
             cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand diff 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;help;info'= {
@@ -178,6 +192,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;rdb;help;check'= {
         }
         &'repltool;rdb;help;convert'= {
+        }
+        &'repltool;rdb;help;diff'= {
         }
         &'repltool;rdb;help;help'= {
         }
@@ -213,9 +229,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;rdb'= {
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
-            cand dump 'Write all of it, a JSON object a record'
+            cand dump 'Write all of it: a JSON object a record, or the commands that rebuild the data'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
             cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand diff 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
         }
         &'repltool;help;rdb;info'= {
         }
@@ -226,6 +243,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;rdb;check'= {
         }
         &'repltool;help;rdb;convert'= {
+        }
+        &'repltool;help;rdb;diff'= {
         }
         &'repltool;help;completions'= {
         }

@@ -74,17 +74,18 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "keys" -d 'List its keys, a line each'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "dump" -d 'Write all of it, a JSON object a record'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -f -a "keys" -d 'List its keys, a line each'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -f -a "dump" -d 'Write all of it: a JSON object a record, or the commands that rebuild the data'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -f -a "diff" -d 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"
@@ -105,8 +106,8 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
-json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s f -l format -d 'The form of the output' -r -f -a "json\t'JSON Lines'
+resp\t'Commands in RESP'"
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
@@ -133,11 +134,22 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l skip -d 'Leave out the keys and other records that the version cannot hold, instead of writing nothing'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from diff" -l link-a -d 'Where A is a capture, the link whose RDB is meant' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from diff" -l link-b -d 'Where B is a capture, the link whose RDB is meant' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from diff" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from diff" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from diff" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from diff" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "keys" -d 'List its keys, a line each'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Write all of it: a JSON object a record, or the commands that rebuild the data'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
@@ -158,6 +170,7 @@ complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_s
 complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "keys" -d 'List its keys, a line each'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it: a JSON object a record, or the commands that rebuild the data'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "diff" -d 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'

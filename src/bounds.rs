@@ -231,3 +231,37 @@ pub const RDB_STREAM_NODE: usize = 4 << 10;
 /// A node of one element or entry that is bigger than this is not put together but passed on part by part, and so not
 /// compressed.
 pub const MAX_RDB_NODE_HELD: usize = 1 << 20;
+/// How much of a temporary file is read or written at once.
+pub const SPILL_READ: usize = 32 << 10;
+
+/// How many sorted runs, each with a file of its own, are merged at once.
+pub const SPILL_RUNS: usize = 64;
+
+/// How much of a function library's code is kept to find its name in the first line.
+pub const MAX_LIBRARY_HEAD: usize = 4 << 10;
+
+/// Fields of hash templates whose hashes are held while keys are compared, 16 bytes each; beyond it a field is known by
+/// its place only.
+pub const MAX_TEMPLATE_PRINTS: usize = 1 << 18;
+
+/// What `rdb diff` holds of each dump's keys until they are sorted and written to a temporary file…
+pub const DIFF_RECORDS: usize = 12 << 20;
+
+/// …and of the sorted ones while they are merged.
+pub const DIFF_BUFFERS: usize = 4 << 20;
+
+/// What of a consumer group's pending entries, of its consumers and of their names waits in memory, each, while the
+/// group is written; more goes to a temporary file.
+pub const GROUP_SPOOL: usize = 256 << 10;
+
+/// What is held to sort a group's pending entries by their ids, and again to merge what was sorted.
+pub const GROUP_SORT: usize = 1 << 20;
+
+/// Names of fields that hash templates have, held while values are written: 8 bytes each included.
+pub const MAX_TEMPLATE_FIELDS: usize = 1 << 20;
+
+/// Elements of a collection that `rdb dump -f resp` gives in one command…
+pub const COMMAND_ELEMENTS: usize = 64;
+
+/// …and bytes of them, unless one alone has more.
+pub const COMMAND_BATCH: usize = 64 << 10;

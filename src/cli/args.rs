@@ -207,13 +207,13 @@ pub(super) enum RdbCommand {
     Info(RdbArgs),
     /// List its keys, a line each.
     Keys(RdbKeysArgs),
-    /// Write all of it, a JSON object a record.
-    Dump(RdbArgs),
+    Dump(RdbDumpArgs),
     /// Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt.
     Check(RdbArgs),
     /// Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by
     /// key. Takes the memory of its largest key.
     Convert(RdbConvertArgs),
+    Diff(RdbDiffArgs),
 }
 
 /// Where an RDB comes from.
@@ -236,6 +236,69 @@ pub(super) struct RdbArgs {
 
     #[command(flatten)]
     pub(super) format: FormatArgs,
+}
+
+/// Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does.
+///
+/// Databases, names, types, values, expiries and function libraries count. How a file has it does not: encodings, order,
+/// compression, RDB version, Redis or Valkey; nor do idle times and AUX fields, nor what only one of the two versions can
+/// express. Damaged input is not compared. Dumps larger than memory are sorted in temporary files (TMPDIR).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb diff monday.rdb tuesday.rdb
+  repltool rdb diff --json before.rdb after.pcap --link-b 3 | jq -r 'select(.change == \"removed\").key'")]
+pub(super) struct RdbDiffArgs {
+    /// The first RDB: a file of any of the kinds, or `-` for standard input.
+    #[arg(value_name = "A")]
+    pub(super) a: PathBuf,
+
+    /// The second one.
+    #[arg(value_name = "B")]
+    pub(super) b: PathBuf,
+
+    /// Where A is a capture, the link whose RDB is meant.
+    #[arg(long, value_name = "N")]
+    pub(super) link_a: Option<u32>,
+
+    /// Where B is a capture, the link whose RDB is meant.
+    #[arg(long, value_name = "N")]
+    pub(super) link_b: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+}
+
+/// Write all of it: a JSON object a record, or the commands that rebuild the data.
+///
+/// The commands are for an empty server. What no command expresses, such as the times at which consumers were seen, is
+/// named on standard error; module values need their module there. Streams' pending entries whose entry is deleted are
+/// dropped by servers from 7.0 on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb dump dump.rdb | jq -r 'select(.type == \"hash\").key'
+  repltool rdb dump -f resp dump.rdb | redis-cli --pipe")]
+pub(super) struct RdbDumpArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    /// The form of the output.
+    #[arg(short, long, value_name = "FORMAT", default_value = "json")]
+    pub(super) format: DumpFormat,
+
+    /// Short for `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+}
+
+/// The form of a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DumpFormat {
+    /// JSON Lines.
+    Json,
+    /// Commands in RESP.
+    Resp,
 }
 
 /// The arguments of `rdb keys`.

@@ -39,6 +39,7 @@ mod carry;
 mod compress;
 mod decoder;
 mod error;
+mod fingerprint;
 mod grammar;
 mod groups;
 mod kinds;
@@ -57,6 +58,7 @@ mod writer;
 
 pub use decoder::Decoder;
 pub use error::{Blame, Fault, RdbError};
+pub use fingerprint::{Difference, Fingerprints, KeyName, KeyPrint, Prints, StreamPrint, library_name};
 pub use grammar::{Format, Header};
 pub use machine::Progress;
 pub use model::{

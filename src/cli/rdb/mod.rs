@@ -1,6 +1,7 @@
 //! `repltool rdb`: what an RDB holds, and whether it is sound.
 
 mod convert;
+mod diff;
 mod source;
 mod watched;
 
@@ -13,11 +14,11 @@ use serde_json::json;
 pub(super) use self::convert::To;
 use self::source::{Taker, feed};
 use self::watched::Watched;
-use super::args::{Format, KeysFormat, RdbArgs, RdbCommand, RdbKeysArgs};
+use super::args::{DumpFormat, Format, KeysFormat, RdbArgs, RdbCommand, RdbDumpArgs, RdbKeysArgs};
 use super::{Exit, say};
 use crate::rdb::{Checksum, Decoder, Depth, RdbError, Unheard, Values};
 use crate::view::output::Output;
-use crate::view::rdb::{Dump, Info, KeyForm, Keys, checksum_word};
+use crate::view::rdb::{Commands, Dump, Info, KeyForm, Keys, checksum_word};
 use crate::view::terminal;
 
 pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
@@ -27,6 +28,7 @@ pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
         RdbCommand::Dump(args) => dump(args),
         RdbCommand::Check(args) => check(args),
         RdbCommand::Convert(args) => convert::run(args),
+        RdbCommand::Diff(args) => diff::run(args),
     }
 }
 
@@ -155,7 +157,10 @@ fn keys(args: &RdbKeysArgs) -> anyhow::Result<Exit> {
     run.exit(&args.source.file)
 }
 
-fn dump(args: &RdbArgs) -> anyhow::Result<Exit> {
+fn dump(args: &RdbDumpArgs) -> anyhow::Result<Exit> {
+    if args.format == DumpFormat::Resp {
+        return commands(args);
+    }
     let mut run = Run::new(Dump::new(output()), Depth::Full);
     feed(&args.source, &mut run)?;
     let ended = run.decoder.ended();
@@ -164,6 +169,27 @@ fn dump(args: &RdbArgs) -> anyhow::Result<Exit> {
         dump.break_off();
     }
     finish(dump.output_mut())?;
+    if let Some(error) = dump.take_error() {
+        return Err(error.into());
+    }
+    run.exit(&args.source.file)
+}
+
+fn commands(args: &RdbDumpArgs) -> anyhow::Result<Exit> {
+    let mut run = Run::new(Commands::new(output()), Depth::Full);
+    feed(&args.source, &mut run)?;
+    let ended = run.decoder.ended();
+    let commands = &mut run.decoder.values_mut().inner;
+    if !ended && commands.break_off() {
+        say("the output ends inside a command, which the server will not carry out");
+    }
+    finish(commands.output_mut())?;
+    if let Some(error) = commands.take_error() {
+        return Err(error.into());
+    }
+    if let Some(lost) = commands.lost() {
+        say(&format!("{}: no command expresses: {lost}", args.source.file.display()));
+    }
     run.exit(&args.source.file)
 }
 

@@ -1,9 +1,15 @@
 //! What an RDB holds, for people and programs: its keys, its values, its numbers.
 
+mod commands;
+mod diff;
 mod dump;
 mod info;
 mod keys;
+mod pending;
+mod templates;
 
+pub use commands::Commands;
+pub use diff::{Counts, Diff, DiffError, Keyspace, SortedKeyspace};
 pub use dump::Dump;
 pub use info::Info;
 pub use keys::{KeyForm, Keys};
