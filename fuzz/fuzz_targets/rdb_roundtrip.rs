@@ -22,7 +22,11 @@ fn content(entry: &Entry) -> String {
     let mut entry = entry.clone();
     match &mut entry.value {
         Value::Set(members) => members.sort(),
-        Value::SortedSet(members) => members.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))),
+        Value::SortedSet(members) => {
+            // As text there is one NaN.
+            members.iter_mut().filter(|(_, score)| score.is_nan()).for_each(|(_, score)| *score = f64::NAN);
+            members.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        }
         Value::Hash(fields) => {
             for field in fields.iter_mut() {
                 // Where no expiry is -1, the millisecond before stands for it.
