@@ -94,6 +94,20 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l match -d 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \\ before a sign that stands for itself' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l type -d 'Keys of this type; more than one with commas, or by repeating the option' -r -f -a "string\t'Strings'
+list\t'Lists'
+set\t'Sets'
+zset\t'Sorted sets'
+hash\t'Hashes'
+stream\t'Streams'
+module\t'What modules keep, vector sets too'
+array\t'Sparse arrays'
+gcra\t'Rate limits'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l db -d 'Keys of this database; more than one with commas, or by repeating the option' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l expires -d 'Keys that have an expiry, or have none' -r -f -a "yes\t'They have'
+no\t'They have not'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l min-bytes -d 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'JSON Lines'
 csv\t'Comma-separated values'"
@@ -106,6 +120,20 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l match -d 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \\ before a sign that stands for itself' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l type -d 'Keys of this type; more than one with commas, or by repeating the option' -r -f -a "string\t'Strings'
+list\t'Lists'
+set\t'Sets'
+zset\t'Sorted sets'
+hash\t'Hashes'
+stream\t'Streams'
+module\t'What modules keep, vector sets too'
+array\t'Sparse arrays'
+gcra\t'Rate limits'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l db -d 'Keys of this database; more than one with commas, or by repeating the option' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l expires -d 'Keys that have an expiry, or have none' -r -f -a "yes\t'They have'
+no\t'They have not'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l min-bytes -d 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"

@@ -215,3 +215,18 @@ pub const MAX_INFO_AUX: usize = 256;
 
 /// Databases that `rdb info` lists.
 pub const MAX_INFO_DATABASES: usize = 65_536;
+
+/// Output about a key that is held back until its size is known; what is more goes to a temporary file.
+pub const MAX_HELD_OUTPUT: usize = 1 << 20;
+
+/// Parts of a record that `rdb explain` shows: the first ones…
+pub const EXPLAINED_FIRST: usize = 40;
+
+/// …those up to the byte asked for…
+pub const EXPLAINED_BEFORE: usize = 20;
+
+/// …and those behind it.
+pub const EXPLAINED_AFTER: usize = 20;
+
+/// Bytes of a string that are shown of it.
+pub const EXPLAINED_TEXT: usize = 64;

@@ -208,7 +208,7 @@ pub(super) enum RdbCommand {
     /// List its keys, a line each.
     Keys(RdbKeysArgs),
     /// Write all of it, a JSON object a record.
-    Dump(RdbArgs),
+    Dump(RdbDumpArgs),
     /// Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt.
     Check(RdbArgs),
 }
@@ -235,11 +235,85 @@ pub(super) struct RdbArgs {
     pub(super) format: FormatArgs,
 }
 
+/// The arguments of `rdb dump`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RdbDumpArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+
+    #[command(flatten)]
+    pub(super) filter: RdbFilterArgs,
+}
+
+/// Which keys are wanted. With any of these options, dump leaves out all records that are no keys, except the last,
+/// `end`, which counts the keys that were written.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Only some keys (dump then leaves out all other records but the last)")]
+pub(super) struct RdbFilterArgs {
+    /// Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \ before a sign that stands for itself.
+    #[arg(long = "match", value_name = "GLOB")]
+    pub(super) pattern: Option<std::ffi::OsString>,
+
+    /// Keys of this type; more than one with commas, or by repeating the option.
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    pub(super) types: Vec<KeyType>,
+
+    /// Keys of this database; more than one with commas, or by repeating the option.
+    #[arg(long = "db", value_name = "N", value_delimiter = ',')]
+    pub(super) databases: Vec<u64>,
+
+    /// Keys that have an expiry, or have none.
+    #[arg(long, value_name = "WHETHER")]
+    pub(super) expires: Option<YesNo>,
+
+    /// Keys that take at least so many bytes of the file, with a unit if need be (64kb).
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) min_bytes: Option<usize>,
+}
+
+/// A type of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyType {
+    /// Strings.
+    String,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    Zset,
+    /// Hashes.
+    Hash,
+    /// Streams.
+    Stream,
+    /// What modules keep, vector sets too.
+    Module,
+    /// Sparse arrays.
+    Array,
+    /// Rate limits.
+    Gcra,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum YesNo {
+    /// They have.
+    Yes,
+    /// They have not.
+    No,
+}
+
 /// The arguments of `rdb keys`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RdbKeysArgs {
     #[command(flatten)]
     pub(super) source: RdbSource,
+
+    #[command(flatten)]
+    pub(super) filter: RdbFilterArgs,
 
     /// The form of the output.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]

@@ -1,5 +1,7 @@
 //! `repltool rdb`: what an RDB holds, and whether it is sound.
 
+mod filter;
+mod progress;
 mod source;
 mod watched;
 
@@ -11,11 +13,11 @@ use serde_json::json;
 
 use self::source::{Taker, feed};
 use self::watched::Watched;
-use super::args::{Format, KeysFormat, RdbArgs, RdbCommand, RdbKeysArgs};
+use super::args::{Format, KeysFormat, RdbArgs, RdbCommand, RdbDumpArgs, RdbKeysArgs};
 use super::{Exit, say};
 use crate::rdb::{Checksum, Decoder, Depth, RdbError, Unheard, Values};
 use crate::view::output::Output;
-use crate::view::rdb::{Dump, Info, KeyForm, Keys, checksum_word};
+use crate::view::rdb::{Dump, Filtered, Holding, Info, KeyForm, Keys, checksum_word};
 use crate::view::terminal;
 
 pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
@@ -31,6 +33,10 @@ pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
 struct Run<V> {
     decoder: Decoder<Watched<V>>,
     error: Option<RdbError>,
+    /// Is told how far the decoder has come, after each portion.
+    advanced: fn(&mut V, u64),
+    /// Lines are printed while it goes on.
+    prints: bool,
 }
 
 /// What is wrong with an RDB.
@@ -43,7 +49,7 @@ struct Corruption {
 
 impl<V: Values> Run<V> {
     fn new(inner: V, depth: Depth) -> Self {
-        Self { decoder: Decoder::new(Watched::new(inner), depth), error: None }
+        Self { decoder: Decoder::new(Watched::new(inner), depth), error: None, advanced: |_, _| {}, prints: false }
     }
 
     /// What is wrong, if anything, now that the input has ended.
@@ -87,6 +93,12 @@ impl<V: Values> Run<V> {
     }
 }
 
+impl<V: Holding> Run<Filtered<V>> {
+    fn filtered(inner: Filtered<V>, depth: Depth) -> Self {
+        Self { advanced: Filtered::reached, prints: true, ..Self::new(inner, depth) }
+    }
+}
+
 impl Corruption {
     fn sentence(&self, keys: u64) -> String {
         let record = self.record.map_or_else(String::new, |record| format!(" in a {record} record"));
@@ -96,12 +108,24 @@ impl Corruption {
 }
 
 impl<V: Values> Taker for Run<V> {
+    fn keys(&self) -> Option<u64> {
+        Some(self.decoder.keys())
+    }
+
+    fn prints(&self) -> bool {
+        self.prints
+    }
+
     fn take(&mut self, bytes: &[u8]) -> usize {
         if self.error.is_some() {
             return bytes.len();
         }
         match self.decoder.push(bytes) {
-            Ok(progress) => progress.consumed,
+            Ok(progress) => {
+                let offset = self.decoder.offset();
+                (self.advanced)(&mut self.decoder.values_mut().inner, offset);
+                progress.consumed
+            }
             Err(error) => {
                 self.error = Some(error);
                 bytes.len()
@@ -146,21 +170,23 @@ fn keys(args: &RdbKeysArgs) -> anyhow::Result<Exit> {
         KeysFormat::Csv => KeyForm::Csv,
         KeysFormat::Text => KeyForm::Text,
     };
-    let mut run = Run::new(Keys::new(form, output()), Depth::Statistics);
+    let keys = Filtered::new(Keys::new(form, output()), filter::of(&args.filter));
+    let mut run = Run::filtered(keys, Depth::Statistics);
     feed(&args.source, &mut run)?;
-    finish(run.decoder.values_mut().inner.output_mut())?;
+    finish(run.decoder.values_mut().inner.inner.output_mut())?;
     run.exit(&args.source.file)
 }
 
-fn dump(args: &RdbArgs) -> anyhow::Result<Exit> {
-    let mut run = Run::new(Dump::new(output()), Depth::Full);
+fn dump(args: &RdbDumpArgs) -> anyhow::Result<Exit> {
+    let dump = Dump::new(output().with_spill(tempfile::tempfile));
+    let mut run = Run::filtered(Filtered::new(dump, filter::of(&args.filter)), Depth::Full);
     feed(&args.source, &mut run)?;
     let ended = run.decoder.ended();
     let dump = &mut run.decoder.values_mut().inner;
-    if !ended {
-        dump.break_off();
+    if !ended && dump.break_off() {
+        dump.inner.break_off();
     }
-    finish(dump.output_mut())?;
+    finish(dump.inner.output_mut())?;
     run.exit(&args.source.file)
 }
 

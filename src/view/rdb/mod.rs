@@ -1,10 +1,14 @@
 //! What an RDB holds, for people and programs: its keys, its values, its numbers.
 
 mod dump;
+mod filter;
+mod glob;
 mod info;
 mod keys;
 
 pub use dump::Dump;
+pub use filter::{Filter, Filtered, Holding};
+pub use glob::{Glob, Reached};
 pub use info::Info;
 pub use keys::{KeyForm, Keys};
 
