@@ -102,6 +102,8 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records')
+            [CompletionResult]::new('salvage', 'salvage', [CompletionResultType]::ParameterValue, 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -167,11 +169,45 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'repltool;rdb;explain' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The byte, from 0 at the magic; hexadecimal with 0x')
+            [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The byte, from 0 at the magic; hexadecimal with 0x')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'List at most so many records')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'repltool;rdb;salvage' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the result here; `-` is standard output, and the list then goes to standard error')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the result here; `-` is standard output, and the list then goes to standard error')
+            [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server''s version')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'repltool;rdb;help' {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes')
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records')
+            [CompletionResult]::new('salvage', 'salvage', [CompletionResultType]::ParameterValue, 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -185,6 +221,12 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;rdb;help;check' {
+            break
+        }
+        'repltool;rdb;help;explain' {
+            break
+        }
+        'repltool;rdb;help;salvage' {
             break
         }
         'repltool;rdb;help;help' {
@@ -230,6 +272,8 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records')
+            [CompletionResult]::new('salvage', 'salvage', [CompletionResultType]::ParameterValue, 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost')
             break
         }
         'repltool;help;rdb;info' {
@@ -242,6 +286,12 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;help;rdb;check' {
+            break
+        }
+        'repltool;help;rdb;explain' {
+            break
+        }
+        'repltool;help;rdb;salvage' {
             break
         }
         'repltool;help;completions' {

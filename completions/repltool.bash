@@ -64,17 +64,26 @@ _repltool() {
             repltool__subcmd__help__subcmd__rdb,dump)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__dump"
                 ;;
+            repltool__subcmd__help__subcmd__rdb,explain)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__explain"
+                ;;
             repltool__subcmd__help__subcmd__rdb,info)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__info"
                 ;;
             repltool__subcmd__help__subcmd__rdb,keys)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__keys"
                 ;;
+            repltool__subcmd__help__subcmd__rdb,salvage)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__salvage"
+                ;;
             repltool__subcmd__rdb,check)
                 cmd="repltool__subcmd__rdb__subcmd__check"
                 ;;
             repltool__subcmd__rdb,dump)
                 cmd="repltool__subcmd__rdb__subcmd__dump"
+                ;;
+            repltool__subcmd__rdb,explain)
+                cmd="repltool__subcmd__rdb__subcmd__explain"
                 ;;
             repltool__subcmd__rdb,help)
                 cmd="repltool__subcmd__rdb__subcmd__help"
@@ -85,11 +94,17 @@ _repltool() {
             repltool__subcmd__rdb,keys)
                 cmd="repltool__subcmd__rdb__subcmd__keys"
                 ;;
+            repltool__subcmd__rdb,salvage)
+                cmd="repltool__subcmd__rdb__subcmd__salvage"
+                ;;
             repltool__subcmd__rdb__subcmd__help,check)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__check"
                 ;;
             repltool__subcmd__rdb__subcmd__help,dump)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__dump"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,explain)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__explain"
                 ;;
             repltool__subcmd__rdb__subcmd__help,help)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__help"
@@ -99,6 +114,9 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb__subcmd__help,keys)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__keys"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,salvage)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__salvage"
                 ;;
             *)
                 ;;
@@ -247,7 +265,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb)
-            opts="info keys dump check"
+            opts="info keys dump check explain salvage"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -288,6 +306,20 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__help__subcmd__rdb__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__help__subcmd__rdb__subcmd__info)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -303,6 +335,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb__subcmd__keys)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__rdb__subcmd__salvage)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -363,7 +409,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb)
-            opts="-h -V --color --help --version info keys dump check help"
+            opts="-h -V --color --help --version info keys dump check explain salvage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -468,8 +514,54 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__rdb__subcmd__explain)
+            opts="-l -o -f -h -V --link --offset --limit --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__rdb__subcmd__help)
-            opts="info keys dump check help"
+            opts="info keys dump check explain salvage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,6 +589,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__help__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -539,6 +645,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__help__subcmd__keys)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__help__subcmd__salvage)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -627,6 +747,52 @@ _repltool() {
                     ;;
                 -f)
                     COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__salvage)
+            opts="-l -o -f -h -V --link --output --assume --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --assume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

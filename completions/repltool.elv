@@ -95,6 +95,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+            cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;info'= {
@@ -155,11 +157,43 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'repltool;rdb;explain'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -o 'The byte, from 0 at the magic; hexadecimal with 0x'
+            cand --offset 'The byte, from 0 at the magic; hexadecimal with 0x'
+            cand --limit 'List at most so many records'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;rdb;salvage'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -o 'Write the result here; `-` is standard output, and the list then goes to standard error'
+            cand --output 'Write the result here; `-` is standard output, and the list then goes to standard error'
+            cand --assume 'The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server''s version'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'repltool;rdb;help'= {
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+            cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;help;info'= {
@@ -169,6 +203,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;rdb;help;dump'= {
         }
         &'repltool;rdb;help;check'= {
+        }
+        &'repltool;rdb;help;explain'= {
+        }
+        &'repltool;rdb;help;salvage'= {
         }
         &'repltool;rdb;help;help'= {
         }
@@ -206,6 +244,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+            cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
         }
         &'repltool;help;rdb;info'= {
         }
@@ -214,6 +254,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;rdb;dump'= {
         }
         &'repltool;help;rdb;check'= {
+        }
+        &'repltool;help;rdb;explain'= {
+        }
+        &'repltool;help;rdb;salvage'= {
         }
         &'repltool;help;completions'= {
         }

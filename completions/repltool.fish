@@ -74,16 +74,18 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "keys" -d 'List its keys, a line each'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "dump" -d 'Write all of it, a JSON object a record'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "keys" -d 'List its keys, a line each'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"
@@ -149,10 +151,34 @@ never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -l json -d 'Short for `--format json`'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s o -l offset -d 'The byte, from 0 at the magic; hexadecimal with 0x' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -l limit -d 'List at most so many records' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s o -l output -d 'Write the result here; `-` is standard output, and the list then goes to standard error' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -l assume -d 'The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server\'s version' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Write all of it, a JSON object a record'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
@@ -175,3 +201,5 @@ complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it, a JSON object a record'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'

@@ -230,3 +230,15 @@ pub const EXPLAINED_AFTER: usize = 20;
 
 /// Bytes of a string that are shown of it.
 pub const EXPLAINED_TEXT: usize = 64;
+
+/// How much of a damaged RDB is at hand while it is salvaged.
+pub const SALVAGE_BUFFER: usize = 1 << 20;
+
+/// So many bytes from a candidate on are decoded at once to see whether a record begins there.
+pub const SALVAGE_TRIAL: usize = 4 << 10;
+
+/// Where a header is looked for that does not stand at the beginning.
+pub const SALVAGE_FRONT: usize = 64 << 10;
+
+/// Losses that `rdb salvage` lists one by one; all are counted.
+pub const MAX_LOSSES_LISTED: usize = 10_000;

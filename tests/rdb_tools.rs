@@ -131,3 +131,137 @@ fn a_name_in_pieces_is_matched() {
         |pattern: &str| printed(&["rdb", "keys", "--json", path.to_str().unwrap(), "--match", pattern]).lines().count();
     assert_eq!((count("x*tail"), count("x*head"), count("s*"), count("*")), (1, 0, 1, 2));
 }
+
+/// The RDB of the recording, as a file.
+fn extracted(folder: &Path) -> Vec<u8> {
+    let path = folder.join("sound.rdb");
+    printed(&["extract", NAME, "--rdb", path.to_str().unwrap()]);
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn a_byte_is_explained_with_its_record() {
+    insta::assert_snapshot!(printed(&["rdb", "explain", NAME, "--offset", "0x3a0"]));
+    // A key with an expiry, packed.
+    insta::assert_snapshot!(printed(&["rdb", "explain", NAME, "--offset", "19840"]));
+}
+
+#[test]
+fn the_records_are_listed() {
+    insta::assert_snapshot!(printed(&["rdb", "explain", NAME, "--limit", "24"]));
+    assert_eq!(lines(&printed(&["rdb", "explain", NAME, "--limit", "3", "-f", "json"])).len(), 3);
+    let all = lines(&printed(&["rdb", "explain", NAME, "--json"]));
+    // Without a hole from the first byte to the last.
+    let end = all.iter().fold(0, |at, record| {
+        assert_eq!(record["offset"], at);
+        at + record["bytes"].as_u64().unwrap()
+    });
+    let info: Value = serde_json::from_str(&printed(&["rdb", "info", "--json", NAME])).unwrap();
+    assert_eq!(info["bytes"], end);
+    let sums =
+        |field: &str| info[field].as_object().unwrap().values().map(|bytes| bytes.as_u64().unwrap()).sum::<u64>();
+    let keys = lines(&printed(&["rdb", "keys", "--json", NAME]));
+    let bytes: u64 = keys.iter().map(|key| key["bytes"].as_u64().unwrap()).sum();
+    assert_eq!((sums("type_bytes"), sums("encoding_bytes")), (bytes, bytes));
+}
+
+#[test]
+fn every_key_is_explained_where_it_stands() {
+    let records = lines(&printed(&["rdb", "explain", NAME, "--json"]));
+    let keys = lines(&printed(&["rdb", "keys", "--json", NAME]));
+    let mut of_keys = records.iter().filter(|record| {
+        !["header", "AUX", "SELECTDB", "RESIZEDB", "FUNCTION2", "EOF", "checksum"]
+            .contains(&record["record"].as_str().unwrap())
+    });
+    for (number, key) in keys.iter().enumerate() {
+        let record = of_keys.next().unwrap();
+        assert_eq!((&record["bytes"], &record["db"]), (&key["bytes"], &key["db"]));
+        if number % 8 == 0 {
+            let middle = record["offset"].as_u64().unwrap() + record["bytes"].as_u64().unwrap() / 2;
+            let explained = printed(&["rdb", "explain", NAME, "--json", "--offset", &middle.to_string()]);
+            let explained: Value = serde_json::from_str(&explained).unwrap();
+            assert_eq!((&explained["record"]["key"], &explained["record"]["bytes"]), (&key["key"], &key["bytes"]));
+            let here = explained["parts"].as_array().unwrap().iter().filter(|part| part["here"] == true).count();
+            assert_eq!(here, 1);
+        }
+    }
+    assert!(of_keys.next().is_none());
+}
+
+#[test]
+fn a_byte_that_no_record_holds_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = extracted(folder.path());
+    let output = run(&["rdb", "explain", NAME, "--offset", "99999999"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("is behind the RDB"));
+    let mut damaged = sound.clone();
+    damaged[0x3a0] = 0xf0;
+    damaged.truncate(5000);
+    let path = file(folder.path(), "damaged.rdb", &damaged);
+    let output = run(&["rdb", "explain", path.to_str().unwrap(), "--offset", "4999"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("byte 4999") && text.contains("wrong at byte"), "{text}");
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_dump_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = extracted(folder.path());
+    let (damaged, saved) = (folder.path().join("damaged.rdb"), folder.path().join("saved.rdb"));
+    let salvage = |bytes: &[u8]| {
+        fs::write(&damaged, bytes).unwrap();
+        let output = run(&["rdb", "salvage", damaged.to_str().unwrap(), "-o", saved.to_str().unwrap(), "-f", "json"]);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let verdict: Value =
+            serde_json::from_str(&printed(&["rdb", "check", "--json", saved.to_str().unwrap()])).unwrap();
+        assert_eq!((&verdict["keys"], &verdict["checksum"]), (&told["keys"], &"ok".into()));
+        (output.status.code().unwrap(), told)
+    };
+    let (code, told) = salvage(&sound);
+    assert_eq!((code, &told["keys"], &told["checksum"]), (0, &57.into(), &"ok".into()));
+    assert!(fs::read(&saved).unwrap() == sound);
+    // Every key's first byte in turn: that key is lost, the others are kept.
+    let records = lines(&printed(&["rdb", "explain", NAME, "--json"]));
+    for record in
+        records.iter().filter(|record| record["record"] == "HASH_LISTPACK" || record["record"] == "LIST_QUICKLIST_2")
+    {
+        let offset = record["offset"].as_u64().unwrap() as usize;
+        let mut bytes = sound.clone();
+        bytes[offset] = 0x60;
+        let (code, told) = salvage(&bytes);
+        assert_eq!((code, &told["keys"], &told["losses"]), (1, &56.into(), &1.into()), "{record}: {told}");
+        assert_eq!((&told["lost"][0]["offset"], &told["lost"][0]["bytes"]), (&record["offset"], &record["bytes"]));
+    }
+    let (code, told) = salvage(&sound[..sound.len() / 2]);
+    assert_eq!((code, &told["losses"]), (1, &1.into()));
+    assert!(told["keys"].as_u64().unwrap() > 10);
+}
+
+#[test]
+fn salvage_leaves_nothing_where_there_is_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "noise", b"nothing that is known");
+    let saved = folder.path().join("saved.rdb");
+    let output = run(&["rdb", "salvage", path.to_str().unwrap(), "-o", saved.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--assume"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let output = run(&["rdb", "salvage", path.to_str().unwrap(), "-o", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read(&path).unwrap(), b"nothing that is known");
+}
+
+#[test]
+fn a_cut_transfer_is_salvaged_out_of_its_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("saved.rdb");
+    let whole = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures").join(NAME)).unwrap();
+    let cut = file(folder.path(), "cut.pcap", &whole[..whole.len() * 3 / 5]);
+    let output = run(&["rdb", "salvage", cut.to_str().unwrap(), "-o", saved.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["keys"].as_u64().unwrap() > 0, "{told}");
+    printed(&["rdb", "check", saved.to_str().unwrap()]);
+}

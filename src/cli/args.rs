@@ -211,6 +211,8 @@ pub(super) enum RdbCommand {
     Dump(RdbDumpArgs),
     /// Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt.
     Check(RdbArgs),
+    Explain(RdbExplainArgs),
+    Salvage(RdbSalvageArgs),
 }
 
 /// Where an RDB comes from.
@@ -306,6 +308,63 @@ pub(super) enum YesNo {
     No,
 }
 
+/// Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records.
+///
+/// Offsets are those in the RDB, from its magic on. Of a record with very many parts the first ones and those around the
+/// byte are shown. Exit 2 where no record holds the byte: it is behind the RDB's end, or behind damage.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb explain dump.rdb                    the records: offset, bytes, name, key
+  repltool rdb explain dump.rdb --offset 57        the record that holds byte 57, and what this byte is
+  repltool rdb explain dump.rdb --offset 0x39 -f json")]
+pub(super) struct RdbExplainArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    /// The byte, from 0 at the magic; hexadecimal with 0x.
+    #[arg(short, long, value_name = "N", value_parser = offset)]
+    pub(super) offset: Option<u64>,
+
+    /// List at most so many records.
+    #[arg(long, value_name = "RECORDS")]
+    pub(super) limit: Option<u64>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+}
+
+/// Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost.
+///
+/// Sound records are copied as they stand; where one is damaged, the next is searched that can be read. A key is kept whole
+/// with its expiry or not at all. What a record says cannot be judged: where only the checksum is wrong, some value may be
+/// altered. A sorted set with a score that is no number, at which servers stop loading, counts as damaged. Keys whose
+/// names are no text are not found directly behind damage. If a SELECTDB was lost, the keys behind it are put into the
+/// database before; where two such have one name, servers refuse the result.
+///
+/// Exit 0 where nothing was lost, 1 where something was lost or the checksum was wrong, 2 where there is no result.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb salvage damaged.rdb -o saved.rdb
+  repltool rdb salvage damaged.rdb -o saved.rdb -f json | jq -c '.lost[]'
+  repltool rdb salvage cut.pcap --link 3 -o saved.rdb         what arrived of a broken transfer")]
+pub(super) struct RdbSalvageArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    /// Write the result here; `-` is standard output, and the list then goes to standard error.
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+
+    /// The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server's version.
+    #[arg(long, value_name = "HEADER", value_parser = header)]
+    pub(super) assume: Option<crate::rdb::Header>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+}
+
 /// The arguments of `rdb keys`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RdbKeysArgs {
@@ -344,6 +403,19 @@ pub fn command() -> clap::Command {
 
 fn packet_type(text: &str) -> Result<String, String> {
     if text.eq_ignore_ascii_case("resp") { Ok(text.to_owned()) } else { Err("only RESP is spoken here".to_owned()) }
+}
+
+fn header(text: &str) -> Result<crate::rdb::Header, String> {
+    text.parse().map_err(|fault: crate::rdb::Fault| fault.to_string())
+}
+
+/// An offset in decimal, or in hexadecimal.
+fn offset(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "an offset is a number, hexadecimal with 0x".to_owned())
 }
 
 /// A size as redis.conf writes it: `1k` is 1000, `1kb` 1024.

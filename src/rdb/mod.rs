@@ -38,6 +38,7 @@
 mod carry;
 mod decoder;
 mod error;
+mod explain;
 mod grammar;
 mod groups;
 mod kinds;
@@ -47,14 +48,17 @@ mod machine;
 mod node;
 mod packed;
 mod primitive;
+mod salvage;
 mod text;
 mod values;
 mod walk;
 
 pub use decoder::Decoder;
 pub use error::{Blame, Fault, RdbError};
+pub use explain::{Detail, Explained, Explainer, Listed, Part, Place, Stored};
 pub use grammar::{Format, Header};
 pub use machine::Progress;
+pub use salvage::{Input, Loss, SalvageError, Salvaged, salvage};
 pub use values::{
     Depth, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, Unheard,
     ValueType, Values,

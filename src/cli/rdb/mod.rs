@@ -1,7 +1,9 @@
 //! `repltool rdb`: what an RDB holds, and whether it is sound.
 
+mod explain;
 mod filter;
 mod progress;
+mod salvage;
 mod source;
 mod watched;
 
@@ -13,19 +15,22 @@ use serde_json::json;
 
 use self::source::{Taker, feed};
 use self::watched::Watched;
-use super::args::{Format, KeysFormat, RdbArgs, RdbCommand, RdbDumpArgs, RdbKeysArgs};
-use super::{Exit, say};
+use super::args::{ColorChoice, Format, KeysFormat, RdbArgs, RdbCommand, RdbDumpArgs, RdbKeysArgs};
+use super::{Exit, say, style};
 use crate::rdb::{Checksum, Decoder, Depth, RdbError, Unheard, Values};
 use crate::view::output::Output;
 use crate::view::rdb::{Dump, Filtered, Holding, Info, KeyForm, Keys, checksum_word};
+use crate::view::report::Look;
 use crate::view::terminal;
 
-pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
+pub(super) fn run(command: &RdbCommand, color: ColorChoice) -> anyhow::Result<Exit> {
     match command {
-        RdbCommand::Info(args) => info(args),
+        RdbCommand::Info(args) => info(args, color),
         RdbCommand::Keys(args) => keys(args),
         RdbCommand::Dump(args) => dump(args),
         RdbCommand::Check(args) => check(args),
+        RdbCommand::Explain(args) => explain::run(args),
+        RdbCommand::Salvage(args) => salvage::run(args),
     }
 }
 
@@ -152,13 +157,17 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn info(args: &RdbArgs) -> anyhow::Result<Exit> {
+fn info(args: &RdbArgs, color: ColorChoice) -> anyhow::Result<Exit> {
     let mut run = Run::new(Info::default(), Depth::Statistics);
     let trailing = feed(&args.source, &mut run)?;
     let (info, bytes) = (&run.decoder.values().inner, run.decoder.offset());
     match args.format.chosen() {
         Format::Json => print(&info.to_json(bytes, trailing).to_string())?,
-        Format::Text => print(info.to_text(&args.source.file.display().to_string(), bytes, trailing).trim_end())?,
+        Format::Text => {
+            let look = Look { width: style::width().unwrap_or(Look::default().width), color: style::color(color) };
+            let name = args.source.file.display().to_string();
+            print(info.to_text(&name, bytes, trailing, look).trim_end())?;
+        }
     }
     run.exit(&args.source.file)
 }

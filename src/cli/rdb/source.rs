@@ -14,7 +14,7 @@ use crate::cli::extract::rdb_link;
 use crate::cli::input::{self, Plan};
 use crate::repl::event::{Event, Sink};
 use crate::repl::observer::Settings;
-use crate::repl::summary::Summaries;
+use crate::repl::summary::{LinkSummary, Summaries};
 use crate::repl::words::{self, PayloadHeader};
 use crate::units::LinkNumber;
 
@@ -29,6 +29,11 @@ pub(super) trait Taker {
 
     /// Whether it prints while it takes.
     fn prints(&self) -> bool {
+        false
+    }
+
+    /// Whether a capture's RDB may lack its end or parts.
+    fn takes_cut(&self) -> bool {
         false
     }
 
@@ -89,6 +94,19 @@ pub(super) fn feed(source: &RdbSource, taker: &mut dyn Taker) -> anyhow::Result<
     }
 }
 
+/// Where in a file its RDB begins; `None` where it is no plain file of an RDB and has to be passed through [`feed`].
+pub(super) fn in_file(path: &Path) -> anyhow::Result<Option<(File, u64)>> {
+    let name = path.display();
+    if path == Path::new("-") || !path.is_file() {
+        return Ok(None);
+    }
+    let mut file = File::open(path).with_context(|| format!("{name} cannot be read"))?;
+    let mut head = vec![0; READ_BUFFER];
+    let length = fill(&mut file, &mut head).with_context(|| format!("{name} cannot be read"))?;
+    let head = &head[..length];
+    Ok((!is_capture(head)).then(|| (file, behind_header(head).unwrap_or(0) as u64)))
+}
+
 /// Reads until the buffer is full or the input ends.
 fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
@@ -127,11 +145,26 @@ fn from_capture(path: &Path, link: Option<u32>, taker: &mut dyn Taker) -> anyhow
     let plan = || Plan { path, filter: &[], writer: None, count: None, settings };
     let first = input::pass(plan(), Summaries::new(), |_| false)?;
     let links = first.pipeline.observer.sink.into_report().links;
-    let link = rdb_link(&links, link, first.file.name())?;
+    let link = match taker.takes_cut().then(|| cut_link(&links, link)).flatten() {
+        Some(cut) => cut,
+        None => rdb_link(&links, link, first.file.name())?,
+    };
     let progress = Progress::new(None, taker.prints());
     let sink = FromLink { link, taker, read: 0, progress };
     input::pass(plan(), sink, |sink| sink.taker.is_done())?;
     Ok(0)
+}
+
+/// The link whose RDB is meant, where that did not travel whole.
+fn cut_link(links: &[LinkSummary], wanted: Option<u32>) -> Option<LinkNumber> {
+    let mut cut = links.iter().filter_map(|link| link.rdb.as_ref().map(|rdb| (link, rdb)));
+    match wanted {
+        Some(wanted) => cut.find(|(link, rdb)| link.link.0 == wanted && !rdb.complete).map(|(_, rdb)| rdb.link),
+        None => match (cut.next(), cut.next()) {
+            (Some((_, rdb)), None) => Some(rdb.link),
+            _ => None,
+        },
+    }
 }
 
 /// Takes the payload of one link.
