@@ -265,3 +265,29 @@ pub const COMMAND_ELEMENTS: usize = 64;
 
 /// …and bytes of them, unless one alone has more.
 pub const COMMAND_BATCH: usize = 64 << 10;
+/// Output about a key that is held back until its size is known; what is more goes to a temporary file.
+pub const MAX_HELD_OUTPUT: usize = 1 << 20;
+
+/// Parts of a record that `rdb explain` shows: the first ones…
+pub const EXPLAINED_FIRST: usize = 40;
+
+/// …those up to the byte asked for…
+pub const EXPLAINED_BEFORE: usize = 20;
+
+/// …and those behind it.
+pub const EXPLAINED_AFTER: usize = 20;
+
+/// Bytes of a string that are shown of it.
+pub const EXPLAINED_TEXT: usize = 64;
+
+/// How much of a damaged RDB is at hand while it is salvaged.
+pub const SALVAGE_BUFFER: usize = 1 << 20;
+
+/// So many bytes from a candidate on are decoded at once to see whether a record begins there.
+pub const SALVAGE_TRIAL: usize = 4 << 10;
+
+/// Where a header is looked for that does not stand at the beginning.
+pub const SALVAGE_FRONT: usize = 64 << 10;
+
+/// Losses that `rdb salvage` lists one by one; all are counted.
+pub const MAX_LOSSES_LISTED: usize = 10_000;

@@ -7,6 +7,7 @@
 use crc_fast::{CrcAlgorithm, Digest};
 
 use super::super::output::Output;
+use super::Holding;
 use super::pending::{GroupPending, Told};
 use super::templates::Templates;
 use crate::bounds::{COMMAND_BATCH, COMMAND_ELEMENTS, GROUP_SPOOL, SPILL_READ};
@@ -39,6 +40,8 @@ pub struct Commands {
     part: Part,
     lost: Lost,
     error: Option<SpillError>,
+    /// What to go back to where the key under way turns out to be unwanted.
+    before: (Option<u64>, Lost),
 }
 
 /// What the strings that come belong to.
@@ -273,6 +276,7 @@ impl Commands {
             part: Part::Other,
             lost: Lost::default(),
             error: None,
+            before: (None, Lost::default()),
         }
     }
 
@@ -621,6 +625,27 @@ impl Commands {
 }
 
 const MODULE_AUX: u8 = 0xf7;
+
+impl Holding for Commands {
+    fn hold(&mut self) {
+        self.before = (self.selected, self.lost);
+        self.writer.output.hold();
+    }
+
+    fn release(&mut self) {
+        self.writer.output.release();
+    }
+
+    fn discard(&mut self) {
+        (self.selected, self.lost) = self.before;
+        self.writer.output.discard();
+        (self.writer.open, self.writer.start) = (false, None);
+        self.batch = Batch::default();
+        self.in_batch = false;
+        self.group = GroupPending::default();
+        self.part = Part::Other;
+    }
+}
 
 impl Values for Commands {
     fn select(&mut self, db: u64) {

@@ -8,7 +8,7 @@ use super::super::json::{write_bytes, write_string};
 use super::super::output::Output;
 use super::pending::{GroupPending, Told};
 use super::templates::Templates;
-use super::{checksum_word, number, word};
+use super::{Holding, checksum_word, number, word};
 use crate::rdb::{
     Checksum, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, ValueType, Values,
 };
@@ -248,6 +248,23 @@ fn double(value: f64) -> String {
         if value > 0.0 { "\"inf\"" } else { "\"-inf\"" }.to_owned()
     } else {
         serde_json::Number::from_f64(value).map_or_else(|| "null".to_owned(), |number| number.to_string())
+    }
+}
+
+impl Holding for Dump {
+    fn hold(&mut self) {
+        self.output.hold();
+    }
+
+    fn release(&mut self) {
+        self.output.release();
+    }
+
+    fn discard(&mut self) {
+        self.output.discard();
+        self.open.clear();
+        self.line = Line::None;
+        self.group = GroupPending::default();
     }
 }
 
