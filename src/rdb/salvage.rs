@@ -615,10 +615,12 @@ impl Salvage<'_> {
     /// The first byte from `from` on at which a record is believed to begin.
     fn search(&mut self, header: Header, from: u64, templates: &HashMap<u64, u64>) -> io::Result<Option<u64>> {
         let checksum = if header.has_checksum() { 8 } else { 0 };
-        let mut block = from;
+        // Most often the next record is near: a small block first.
+        let (mut block, mut span) = (from, SALVAGE_TRIAL);
         while block < self.length && !self.told.gave_up {
             // Of each block the candidates are picked first, since a trial may move the window.
-            let bytes = self.window.at(block, SALVAGE_BUFFER / 4)?;
+            let bytes = self.window.at(block, span)?;
+            span = (span * 4).min(SALVAGE_BUFFER / 4);
             if bytes.is_empty() {
                 break;
             }
