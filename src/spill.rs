@@ -228,6 +228,8 @@ pub struct Sorter {
     batch: Batch,
     /// Runs by how often they were merged, the oldest first.
     levels: Vec<Vec<Run>>,
+    /// With what all keys begin, so that comparisons begin behind it.
+    common: Vec<u8>,
     longest: usize,
     count: u64,
 }
@@ -235,11 +237,24 @@ pub struct Sorter {
 /// A record's lengths stand in front of it.
 const HEAD: usize = 8;
 
+/// So much at most is looked at for what all keys begin with.
+const MAX_COMMON: usize = 256;
+
+/// Eight bytes of a key, behind what it shares with all others, as a number that has their order; zeros where it ends.
+#[inline]
+fn prefix(key: &[u8], common: usize) -> u64 {
+    let rest = key.get(common..).unwrap_or_default();
+    if let Some(bytes) = rest.first_chunk() {
+        return u64::from_be_bytes(*bytes);
+    }
+    rest.iter().zip((0..8).rev()).fold(0, |number, (&byte, place)| number | u64::from(byte) << (8 * place))
+}
+
 impl Sorter {
     /// A sorter within these bounds.
     #[must_use]
     pub fn new(bounds: SortBounds) -> Self {
-        Self { bounds, batch: Batch::default(), levels: Vec::new(), longest: 0, count: 0 }
+        Self { bounds, batch: Batch::default(), levels: Vec::new(), common: Vec::new(), longest: 0, count: 0 }
     }
 
     /// How many records it has.
@@ -264,6 +279,13 @@ impl Sorter {
         if !self.batch.index.is_empty() && self.batch.size() + size + size_of::<Entry>() > self.bounds.records {
             self.spill()?;
         }
+        if self.count == 0 {
+            self.common.clear();
+            self.common.extend_from_slice(key.get(..key.len().min(MAX_COMMON)).unwrap_or_default());
+        } else if !key.starts_with(&self.common) {
+            let same = self.common.iter().zip(key).take_while(|(a, b)| a == b).count();
+            self.common.truncate(same);
+        }
         self.longest = self.longest.max(size);
         self.count += 1;
         self.batch.push(key, value, self.bounds.records);
@@ -277,7 +299,7 @@ impl Sorter {
 
     /// Makes a run of what is collected, and longer runs of as many as there may be.
     fn spill(&mut self) -> Result<(), SpillError> {
-        self.batch.sort();
+        self.batch.sort(self.common.len());
         let mut run = Run::default();
         for at in 0..self.batch.index.len() {
             run.spool.append(self.batch.stored(at))?;
@@ -293,7 +315,7 @@ impl Sorter {
             if runs.len() < fan_in {
                 break;
             }
-            run = merge(std::mem::take(runs))?;
+            run = merge(std::mem::take(runs), self.common.len())?;
         }
         Ok(())
     }
@@ -304,7 +326,7 @@ impl Sorter {
     /// When a temporary file cannot be used.
     pub fn finish(mut self) -> Result<Sorted, SpillError> {
         if self.levels.is_empty() {
-            self.batch.sort();
+            self.batch.sort(self.common.len());
             return Ok(Sorted { batch: self.batch, next: 0, merge: None });
         }
         if !self.batch.index.is_empty() {
@@ -314,10 +336,11 @@ impl Sorter {
         let mut runs: Vec<Run> = std::mem::take(&mut self.levels).into_iter().rev().flatten().collect();
         while runs.len() > fan_in {
             // The latest are the shortest.
-            let merged = merge(runs.split_off(runs.len() - (runs.len() - fan_in + 1).min(fan_in)))?;
+            let latest = runs.split_off(runs.len() - (runs.len() - fan_in + 1).min(fan_in));
+            let merged = merge(latest, self.common.len())?;
             runs.push(merged);
         }
-        Ok(Sorted { batch: Batch::default(), next: 0, merge: Some(Merge::new(runs)?) })
+        Ok(Sorted { batch: Batch::default(), next: 0, merge: Some(Merge::new(runs, self.common.len())?) })
     }
 }
 
@@ -328,7 +351,7 @@ struct Batch {
     index: Vec<Entry>,
 }
 
-/// A record's place, and the beginning of its key, which decides most comparisons.
+/// A record's place, and once they are sorted the [`prefix`] of its key, which decides most comparisons.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     prefix: u64,
@@ -346,30 +369,27 @@ impl Batch {
     }
 
     fn push(&mut self, key: &[u8], value: &[u8], bound: usize) {
-        let lengths = [key, value].map(|part| u32::try_from(part.len()).unwrap_or(u32::MAX));
-        let [key, value] = [(key, lengths[0]), (value, lengths[1])]
-            .map(|(part, length)| part.get(..length as usize).unwrap_or_default());
+        let key = key.get(..key.len().min(u32::MAX as usize)).unwrap_or_default();
+        let value = value.get(..value.len().min(u32::MAX as usize)).unwrap_or_default();
         // A vector that doubles could hold twice the bound.
         let needed = self.bytes.len() + HEAD + key.len() + value.len();
         if needed > self.bytes.capacity() {
             let wanted = (2 * self.bytes.capacity()).clamp(needed, needed.max(bound));
             self.bytes.reserve_exact(wanted - self.bytes.len());
         }
-        let mut prefix = [0; 8];
-        for (to, from) in prefix.iter_mut().zip(key) {
-            *to = *from;
-        }
-        self.index.push(Entry { prefix: u64::from_be_bytes(prefix), at: self.bytes.len() });
-        for length in lengths {
-            self.bytes.extend_from_slice(&length.to_le_bytes());
-        }
+        self.index.push(Entry { prefix: 0, at: self.bytes.len() });
+        self.bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        self.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(value);
     }
 
-    fn sort(&mut self) {
+    fn sort(&mut self, common: usize) {
         let Self { bytes, index } = self;
         let key = |entry: &Entry| record(bytes.get(entry.at..).unwrap_or_default()).key;
+        for entry in &mut *index {
+            entry.prefix = prefix(key(entry), common);
+        }
         index.sort_unstable_by(|a, b| {
             a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b))).then_with(|| a.at.cmp(&b.at))
         });
@@ -420,11 +440,13 @@ pub struct Record<'a> {
 struct Run {
     spool: Spool,
     cursor: Cursor,
+    /// That of the next record's key.
+    prefix: u64,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { spool: Spool::new(SPILL_READ), cursor: Cursor::default() }
+        Self { spool: Spool::new(SPILL_READ), cursor: Cursor::default(), prefix: 0 }
     }
 }
 
@@ -441,22 +463,23 @@ impl Run {
     }
 
     /// Has the next record in the buffer; tells whether there is one.
-    fn load(&mut self) -> Result<bool, SpillError> {
+    fn load(&mut self, common: usize) -> Result<bool, SpillError> {
         self.cursor.fill(&mut self.spool, HEAD)?;
         let length = stored_length(self.left());
         self.cursor.fill(&mut self.spool, length)?;
+        self.prefix = prefix(self.record().key, common);
         Ok(length > 0)
     }
 
-    fn pass(&mut self) -> Result<bool, SpillError> {
+    fn pass(&mut self, common: usize) -> Result<bool, SpillError> {
         let length = stored_length(self.left());
         self.cursor.take(length);
-        self.load()
+        self.load(common)
     }
 }
 
-fn merge(runs: Vec<Run>) -> Result<Run, SpillError> {
-    let (mut merge, mut merged) = (Merge::new(runs)?, Run::default());
+fn merge(runs: Vec<Run>, common: usize) -> Result<Run, SpillError> {
+    let (mut merge, mut merged) = (Merge::new(runs, common)?, Run::default());
     while let Some(run) = merge.front()? {
         let length = stored_length(run.left());
         merged.spool.append(run.left().get(..length).unwrap_or_default())?;
@@ -473,17 +496,19 @@ struct Merge {
     heap: Vec<usize>,
     /// The record on top was given.
     given: bool,
+    /// So many bytes are the same in all keys.
+    common: usize,
 }
 
 impl Merge {
-    fn new(mut runs: Vec<Run>) -> Result<Self, SpillError> {
+    fn new(mut runs: Vec<Run>, common: usize) -> Result<Self, SpillError> {
         let mut heap = Vec::with_capacity(runs.len());
         for (number, run) in runs.iter_mut().enumerate() {
-            if run.load()? {
+            if run.load(common)? {
                 heap.push(number);
             }
         }
-        let mut merge = Self { runs, heap, given: false };
+        let mut merge = Self { runs, heap, given: false, common };
         for place in (0..merge.heap.len() / 2).rev() {
             merge.sink(place);
         }
@@ -496,7 +521,7 @@ impl Merge {
             && let Some(&top) = self.heap.first()
             && let Some(run) = self.runs.get_mut(top)
         {
-            if !run.pass()? {
+            if !run.pass(self.common)? {
                 self.heap.swap_remove(0);
             }
             self.sink(0);
@@ -505,8 +530,13 @@ impl Merge {
     }
 
     fn is_before(&self, a: usize, b: usize) -> bool {
-        let key = |number: usize| self.runs.get(number).map(|run| run.record().key);
-        key(a).cmp(&key(b)).then(a.cmp(&b)).is_lt()
+        let (Some(first), Some(second)) = (self.runs.get(a), self.runs.get(b)) else { return false };
+        first
+            .prefix
+            .cmp(&second.prefix)
+            .then_with(|| first.record().key.cmp(second.record().key))
+            .then(a.cmp(&b))
+            .is_lt()
     }
 
     /// Lets what stands at this place of the heap go down to where it belongs.
@@ -657,11 +687,12 @@ mod tests {
         #[test]
         fn sorting_is_that_of_a_stable_sort(
             keys in prop::collection::vec(prop::collection::vec(0..3_u8, 0..11), 0..300),
+            common in prop::collection::vec(0..3_u8, 0..300),
             records in 0..2000_usize,
             buffers in 1..6_usize,
         ) {
             let records_in: Vec<Pair> =
-                keys.into_iter().enumerate().map(|(number, key)| (key, number.to_le_bytes().to_vec())).collect();
+                keys.into_iter().enumerate().map(|(number, key)| ([&common[..], &key].concat(), number.to_le_bytes().to_vec())).collect();
             let (found, _) = sorted(SortBounds { records, buffers: buffers * SPILL_READ }, &records_in);
             let mut expected = records_in;
             expected.sort_by(|a, b| a.0.cmp(&b.0));
