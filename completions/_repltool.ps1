@@ -102,7 +102,8 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
-            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records')
+            [CompletionResult]::new('salvage', 'salvage', [CompletionResultType]::ParameterValue, 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -122,6 +123,11 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
         'repltool;rdb;keys' {
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--match', '--match', [CompletionResultType]::ParameterName, 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \ before a sign that stands for itself')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Keys of this type; more than one with commas, or by repeating the option')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Keys of this database; more than one with commas, or by repeating the option')
+            [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'Keys that have an expiry, or have none')
+            [CompletionResult]::new('--min-bytes', '--min-bytes', [CompletionResultType]::ParameterName, 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
@@ -137,6 +143,11 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--match', '--match', [CompletionResultType]::ParameterName, 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \ before a sign that stands for itself')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Keys of this type; more than one with commas, or by repeating the option')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Keys of this database; more than one with commas, or by repeating the option')
+            [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'Keys that have an expiry, or have none')
+            [CompletionResult]::new('--min-bytes', '--min-bytes', [CompletionResultType]::ParameterName, 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -158,16 +169,32 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
-        'repltool;rdb;convert' {
+        'repltool;rdb;explain' {
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where the RDB goes, `-` for standard output. A file appears only when it is whole')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where the RDB goes, `-` for standard output. A file appears only when it is whole')
-            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The version: `same` as the input''s; `lowest`, the oldest that holds every value; `lossless`, the oldest that holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The byte, from 0 at the magic; hexadecimal with 0x')
+            [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The byte, from 0 at the magic; hexadecimal with 0x')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'List at most so many records')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
-            [CompletionResult]::new('--no-compress', '--no-compress', [CompletionResultType]::ParameterName, 'Leave the strings uncompressed')
-            [CompletionResult]::new('--no-checksum', '--no-checksum', [CompletionResultType]::ParameterName, 'Write eight zero bytes in the checksum''s place, which servers take for none')
-            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Leave out the keys and other records that the version cannot hold, instead of writing nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'repltool;rdb;salvage' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture, the link whose RDB is meant; needed where it holds several')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the result here; `-` is standard output, and the list then goes to standard error')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the result here; `-` is standard output, and the list then goes to standard error')
+            [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server''s version')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -179,7 +206,8 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
-            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records')
+            [CompletionResult]::new('salvage', 'salvage', [CompletionResultType]::ParameterValue, 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -195,7 +223,10 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
         'repltool;rdb;help;check' {
             break
         }
-        'repltool;rdb;help;convert' {
+        'repltool;rdb;help;explain' {
+            break
+        }
+        'repltool;rdb;help;salvage' {
             break
         }
         'repltool;rdb;help;help' {
@@ -241,7 +272,8 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'List its keys, a line each')
             [CompletionResult]::new('dump', 'dump', [CompletionResultType]::ParameterValue, 'Write all of it, a JSON object a record')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt')
-            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records')
+            [CompletionResult]::new('salvage', 'salvage', [CompletionResultType]::ParameterValue, 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost')
             break
         }
         'repltool;help;rdb;info' {
@@ -256,7 +288,10 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
         'repltool;help;rdb;check' {
             break
         }
-        'repltool;help;rdb;convert' {
+        'repltool;help;rdb;explain' {
+            break
+        }
+        'repltool;help;rdb;salvage' {
             break
         }
         'repltool;help;completions' {

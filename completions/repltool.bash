@@ -61,11 +61,11 @@ _repltool() {
             repltool__subcmd__help__subcmd__rdb,check)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__check"
                 ;;
-            repltool__subcmd__help__subcmd__rdb,convert)
-                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__convert"
-                ;;
             repltool__subcmd__help__subcmd__rdb,dump)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__dump"
+                ;;
+            repltool__subcmd__help__subcmd__rdb,explain)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__explain"
                 ;;
             repltool__subcmd__help__subcmd__rdb,info)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__info"
@@ -73,14 +73,17 @@ _repltool() {
             repltool__subcmd__help__subcmd__rdb,keys)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__keys"
                 ;;
+            repltool__subcmd__help__subcmd__rdb,salvage)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__salvage"
+                ;;
             repltool__subcmd__rdb,check)
                 cmd="repltool__subcmd__rdb__subcmd__check"
                 ;;
-            repltool__subcmd__rdb,convert)
-                cmd="repltool__subcmd__rdb__subcmd__convert"
-                ;;
             repltool__subcmd__rdb,dump)
                 cmd="repltool__subcmd__rdb__subcmd__dump"
+                ;;
+            repltool__subcmd__rdb,explain)
+                cmd="repltool__subcmd__rdb__subcmd__explain"
                 ;;
             repltool__subcmd__rdb,help)
                 cmd="repltool__subcmd__rdb__subcmd__help"
@@ -91,14 +94,17 @@ _repltool() {
             repltool__subcmd__rdb,keys)
                 cmd="repltool__subcmd__rdb__subcmd__keys"
                 ;;
+            repltool__subcmd__rdb,salvage)
+                cmd="repltool__subcmd__rdb__subcmd__salvage"
+                ;;
             repltool__subcmd__rdb__subcmd__help,check)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__check"
                 ;;
-            repltool__subcmd__rdb__subcmd__help,convert)
-                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__convert"
-                ;;
             repltool__subcmd__rdb__subcmd__help,dump)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__dump"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,explain)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__explain"
                 ;;
             repltool__subcmd__rdb__subcmd__help,help)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__help"
@@ -108,6 +114,9 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb__subcmd__help,keys)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__keys"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,salvage)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__salvage"
                 ;;
             *)
                 ;;
@@ -256,7 +265,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb)
-            opts="info keys dump check convert"
+            opts="info keys dump check explain salvage"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -283,7 +292,7 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__help__subcmd__rdb__subcmd__convert)
+        repltool__subcmd__help__subcmd__rdb__subcmd__dump)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -297,7 +306,7 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__help__subcmd__rdb__subcmd__dump)
+        repltool__subcmd__help__subcmd__rdb__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -326,6 +335,20 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb__subcmd__keys)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__rdb__subcmd__salvage)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -386,7 +409,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb)
-            opts="-h -V --color --help --version info keys dump check convert help"
+            opts="-h -V --color --help --version info keys dump check explain salvage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -437,8 +460,8 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__rdb__subcmd__convert)
-            opts="-l -o -h -V --link --output --to --no-compress --no-checksum --skip --color --help --version"
+        repltool__subcmd__rdb__subcmd__dump)
+            opts="-l -f -h -V --link --format --json --match --type --db --expires --min-bytes --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -452,15 +475,31 @@ _repltool() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --output)
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --match)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                -o)
+                --type)
+                    COMPREPLY=($(compgen -W "string list set zset hash stream module array gcra" -- "${cur}"))
+                    return 0
+                    ;;
+                --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --to)
+                --expires)
+                    COMPREPLY=($(compgen -W "yes no" -- "${cur}"))
+                    return 0
+                    ;;
+                --min-bytes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -475,8 +514,8 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__rdb__subcmd__dump)
-            opts="-l -f -h -V --link --format --json --color --help --version"
+        repltool__subcmd__rdb__subcmd__explain)
+            opts="-l -o -f -h -V --link --offset --limit --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -487,6 +526,18 @@ _repltool() {
                     return 0
                     ;;
                 -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -510,7 +561,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__help)
-            opts="info keys dump check convert help"
+            opts="info keys dump check explain salvage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -537,7 +588,7 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__rdb__subcmd__help__subcmd__convert)
+        repltool__subcmd__rdb__subcmd__help__subcmd__dump)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -551,7 +602,7 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        repltool__subcmd__rdb__subcmd__help__subcmd__dump)
+        repltool__subcmd__rdb__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -607,6 +658,20 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__rdb__subcmd__help__subcmd__salvage)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__rdb__subcmd__info)
             opts="-l -f -h -V --link --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -642,7 +707,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__keys)
-            opts="-l -f -h -V --link --format --json --color --help --version"
+            opts="-l -f -h -V --link --match --type --db --expires --min-bytes --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,12 +721,78 @@ _repltool() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --match)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -W "string list set zset hash stream module array gcra" -- "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -W "yes no" -- "${cur}"))
+                    return 0
+                    ;;
+                --min-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
                     return 0
                     ;;
                 -f)
                     COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__salvage)
+            opts="-l -o -f -h -V --link --output --assume --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --assume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

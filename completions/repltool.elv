@@ -95,7 +95,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+            cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;info'= {
@@ -113,6 +114,11 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;rdb;keys'= {
             cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
             cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --match 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \ before a sign that stands for itself'
+            cand --type 'Keys of this type; more than one with commas, or by repeating the option'
+            cand --db 'Keys of this database; more than one with commas, or by repeating the option'
+            cand --expires 'Keys that have an expiry, or have none'
+            cand --min-bytes 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)'
             cand -f 'The form of the output'
             cand --format 'The form of the output'
             cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
@@ -127,6 +133,11 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
             cand -f 'The form of the output'
             cand --format 'The form of the output'
+            cand --match 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \ before a sign that stands for itself'
+            cand --type 'Keys of this type; more than one with commas, or by repeating the option'
+            cand --db 'Keys of this database; more than one with commas, or by repeating the option'
+            cand --expires 'Keys that have an expiry, or have none'
+            cand --min-bytes 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)'
             cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
             cand --json 'Short for `--format json`'
             cand -h 'Print help (see more with ''--help'')'
@@ -146,16 +157,31 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
-        &'repltool;rdb;convert'= {
+        &'repltool;rdb;explain'= {
             cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
             cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
-            cand -o 'Where the RDB goes, `-` for standard output. A file appears only when it is whole'
-            cand --output 'Where the RDB goes, `-` for standard output. A file appears only when it is whole'
-            cand --to 'The version: `same` as the input''s; `lowest`, the oldest that holds every value; `lossless`, the oldest that holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1'
+            cand -o 'The byte, from 0 at the magic; hexadecimal with 0x'
+            cand --offset 'The byte, from 0 at the magic; hexadecimal with 0x'
+            cand --limit 'List at most so many records'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
             cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
-            cand --no-compress 'Leave the strings uncompressed'
-            cand --no-checksum 'Write eight zero bytes in the checksum''s place, which servers take for none'
-            cand --skip 'Leave out the keys and other records that the version cannot hold, instead of writing nothing'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;rdb;salvage'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -o 'Write the result here; `-` is standard output, and the list then goes to standard error'
+            cand --output 'Write the result here; `-` is standard output, and the list then goes to standard error'
+            cand --assume 'The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server''s version'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -166,7 +192,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+            cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'repltool;rdb;help;info'= {
@@ -177,7 +204,9 @@ set edit:completion:arg-completer[repltool] = {|@words|
         }
         &'repltool;rdb;help;check'= {
         }
-        &'repltool;rdb;help;convert'= {
+        &'repltool;rdb;help;explain'= {
+        }
+        &'repltool;rdb;help;salvage'= {
         }
         &'repltool;rdb;help;help'= {
         }
@@ -215,7 +244,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand keys 'List its keys, a line each'
             cand dump 'Write all of it, a JSON object a record'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+            cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
         }
         &'repltool;help;rdb;info'= {
         }
@@ -225,7 +255,9 @@ set edit:completion:arg-completer[repltool] = {|@words|
         }
         &'repltool;help;rdb;check'= {
         }
-        &'repltool;help;rdb;convert'= {
+        &'repltool;help;rdb;explain'= {
+        }
+        &'repltool;help;rdb;salvage'= {
         }
         &'repltool;help;completions'= {
         }

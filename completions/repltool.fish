@@ -74,17 +74,18 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand extract" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "keys" -d 'List its keys, a line each'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "dump" -d 'Write all of it, a JSON object a record'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check convert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "keys" -d 'List its keys, a line each'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "dump" -d 'Write all of it, a JSON object a record'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and not __fish_seen_subcommand_from info keys dump check explain salvage help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"
@@ -95,6 +96,20 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from info" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l match -d 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \\ before a sign that stands for itself' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l type -d 'Keys of this type; more than one with commas, or by repeating the option' -r -f -a "string\t'Strings'
+list\t'Lists'
+set\t'Sets'
+zset\t'Sorted sets'
+hash\t'Hashes'
+stream\t'Streams'
+module\t'What modules keep, vector sets too'
+array\t'Sparse arrays'
+gcra\t'Rate limits'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l db -d 'Keys of this database; more than one with commas, or by repeating the option' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l expires -d 'Keys that have an expiry, or have none' -r -f -a "yes\t'They have'
+no\t'They have not'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -l min-bytes -d 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from keys" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'JSON Lines'
 csv\t'Comma-separated values'"
@@ -107,6 +122,20 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l match -d 'Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \\ before a sign that stands for itself' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l type -d 'Keys of this type; more than one with commas, or by repeating the option' -r -f -a "string\t'Strings'
+list\t'Lists'
+set\t'Sets'
+zset\t'Sorted sets'
+hash\t'Hashes'
+stream\t'Streams'
+module\t'What modules keep, vector sets too'
+array\t'Sparse arrays'
+gcra\t'Rate limits'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l db -d 'Keys of this database; more than one with commas, or by repeating the option' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l expires -d 'Keys that have an expiry, or have none' -r -f -a "yes\t'They have'
+no\t'They have not'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l min-bytes -d 'Keys that take at least so many bytes of the file, with a unit if need be (64kb)' -r
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from dump" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
@@ -122,22 +151,34 @@ never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -l json -d 'Short for `--format json`'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s o -l output -d 'Where the RDB goes, `-` for standard output. A file appears only when it is whole' -r -F
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l to -d 'The version: `same` as the input\'s; `lowest`, the oldest that holds every value; `lossless`, the oldest that holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1' -r
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s o -l offset -d 'The byte, from 0 at the magic; hexadecimal with 0x' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -l limit -d 'List at most so many records' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l no-compress -d 'Leave the strings uncompressed'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l no-checksum -d 'Write eight zero bytes in the checksum\'s place, which servers take for none'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -l skip -d 'Leave out the keys and other records that the version cannot hold, instead of writing nothing'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from convert" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from explain" -s V -l version -d 'Print version'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s l -l link -d 'Of a capture, the link whose RDB is meant; needed where it holds several' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s o -l output -d 'Write the result here; `-` is standard output, and the list then goes to standard error' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -l assume -d 'The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server\'s version' -r
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from salvage" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Write all of it, a JSON object a record'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
@@ -160,4 +201,5 @@ complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it, a JSON object a record'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "check" -d 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "convert" -d 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'

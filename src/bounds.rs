@@ -248,3 +248,63 @@ pub const DUAL_CHANNEL_BUFFER: usize = 256 << 20;
 /// Capabilities, addresses and versions from REPLCONF are kept up to this length each, as redis-server does for
 /// addresses (`NET_HOST_STR_LEN`).
 pub const MAX_REPLCONF_VALUE: usize = 256;
+/// How much of a temporary file is read or written at once.
+pub const SPILL_READ: usize = 32 << 10;
+
+/// How many sorted runs, each with a file of its own, are merged at once.
+pub const SPILL_RUNS: usize = 64;
+
+/// How much of a function library's code is kept to find its name in the first line.
+pub const MAX_LIBRARY_HEAD: usize = 4 << 10;
+
+/// Fields of hash templates whose hashes are held while keys are compared, 16 bytes each; beyond it a field is known by
+/// its place only.
+pub const MAX_TEMPLATE_PRINTS: usize = 1 << 18;
+
+/// What `rdb diff` holds of each dump's keys until they are sorted and written to a temporary file…
+pub const DIFF_RECORDS: usize = 12 << 20;
+
+/// …and of the sorted ones while they are merged.
+pub const DIFF_BUFFERS: usize = 4 << 20;
+
+/// What of a consumer group's pending entries, of its consumers and of their names waits in memory, each, while the
+/// group is written; more goes to a temporary file.
+pub const GROUP_SPOOL: usize = 256 << 10;
+
+/// What is held to sort a group's pending entries by their ids, and again to merge what was sorted.
+pub const GROUP_SORT: usize = 1 << 20;
+
+/// Names of fields that hash templates have, held while values are written: 8 bytes each included.
+pub const MAX_TEMPLATE_FIELDS: usize = 1 << 20;
+
+/// Elements of a collection that `rdb dump -f resp` gives in one command…
+pub const COMMAND_ELEMENTS: usize = 64;
+
+/// …and bytes of them, unless one alone has more.
+pub const COMMAND_BATCH: usize = 64 << 10;
+/// Output about a key that is held back until its size is known; what is more goes to a temporary file.
+pub const MAX_HELD_OUTPUT: usize = 1 << 20;
+
+/// Parts of a record that `rdb explain` shows: the first ones…
+pub const EXPLAINED_FIRST: usize = 40;
+
+/// …those up to the byte asked for…
+pub const EXPLAINED_BEFORE: usize = 20;
+
+/// …and those behind it.
+pub const EXPLAINED_AFTER: usize = 20;
+
+/// Bytes of a string that are shown of it.
+pub const EXPLAINED_TEXT: usize = 64;
+
+/// How much of a damaged RDB is at hand while it is salvaged.
+pub const SALVAGE_BUFFER: usize = 1 << 20;
+
+/// So many bytes from a candidate on are decoded at once to see whether a record begins there.
+pub const SALVAGE_TRIAL: usize = 4 << 10;
+
+/// Where a header is looked for that does not stand at the beginning.
+pub const SALVAGE_FRONT: usize = 64 << 10;
+
+/// Losses that `rdb salvage` lists one by one; all are counted.
+pub const MAX_LOSSES_LISTED: usize = 10_000;

@@ -12,9 +12,9 @@
 //!                     view::text        view::json       repl::summary ─ view::report
 //! ```
 //!
-//! From the ground up: [`units`] and [`bounds`]; [`capture`]; [`packet`]; [`tcp`], and beside it [`resp`] and [`rdb`],
-//! which know nothing of TCP; [`repl`]; [`view`]; [`cli`]. Everything up to [`repl`] is without sockets, clocks and
-//! files, [`capture`] excepted, which is where those are. ARCHITECTURE.md says why.
+//! From the ground up: [`units`] and [`bounds`]; [`capture`], and beside it [`spill`]; [`packet`]; [`tcp`], and beside it
+//! [`resp`] and [`rdb`], which know nothing of TCP; [`repl`]; [`view`]; [`cli`]. Everything from [`packet`] to [`repl`] is
+//! without sockets, clocks and files. ARCHITECTURE.md says why.
 
 #![warn(
     clippy::unwrap_used,
@@ -35,6 +35,7 @@ pub mod packet;
 pub mod rdb;
 pub mod repl;
 pub mod resp;
+pub mod spill;
 pub mod tcp;
 pub mod units;
 pub mod view;

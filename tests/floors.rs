@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The floors, lowest first. Modules of one floor do not use each other.
 const FLOORS: &[&[&str]] = &[
     &["units", "bounds"],
-    &["capture"],
+    &["capture", "spill"],
     &["packet"],
     &["tcp", "resp", "rdb"],
     &["repl"],
@@ -21,7 +21,8 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// Modules that use less than the floors would allow: RESP and RDB know nothing of what carries them.
-const CONFINED: &[(&str, &[&str])] = &[("resp", &["units", "bounds"]), ("rdb", &["units", "bounds"])];
+const CONFINED: &[(&str, &[&str])] =
+    &[("spill", &["bounds"]), ("resp", &["units", "bounds"]), ("rdb", &["units", "bounds"])];
 
 const MAY_USE_TOKIO: &[&str] = &["engine", "replay", "cli"];
 const MAY_READ_THE_CLOCK: &[&str] = &["capture", "engine", "replay", "cli"];
@@ -313,6 +314,8 @@ fn the_test_can_fail() {
         &[(3, "resp -> tcp"), (4, "resp -> rdb")],
     );
     assert_wrong("rdb/walk.rs", "fn f() { crate::packet::f() }", &[(1, "rdb -> packet")]);
+    assert_wrong("rdb/fingerprint.rs", "use crate::spill::Sorter;", &[(1, "rdb -> spill")]);
+    assert_wrong("spill.rs", "use crate::{capture, units};", &[(1, "spill -> capture"), (1, "spill -> units")]);
     assert_wrong("units.rs", "use crate::bounds::MAX;", &[(1, "units -> bounds")]);
     assert_wrong("view/text/mod.rs", "use super::super::cli::Exit;", &[(1, "view -> cli")]);
     assert_wrong("view/json.rs", "use crate::engine::Link;", &[(1, "view -> engine")]);

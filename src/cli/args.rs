@@ -210,13 +210,15 @@ pub(super) enum RdbCommand {
     Info(RdbArgs),
     /// List its keys, a line each.
     Keys(RdbKeysArgs),
-    /// Write all of it, a JSON object a record.
-    Dump(RdbArgs),
+    Dump(RdbDumpArgs),
     /// Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt.
     Check(RdbArgs),
     /// Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by
     /// key. Takes the memory of its largest key.
     Convert(RdbConvertArgs),
+    Diff(RdbDiffArgs),
+    Explain(RdbExplainArgs),
+    Salvage(RdbSalvageArgs),
 }
 
 /// Where an RDB comes from.
@@ -241,11 +243,195 @@ pub(super) struct RdbArgs {
     pub(super) format: FormatArgs,
 }
 
+/// Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does.
+///
+/// Databases, names, types, values, expiries and function libraries count. How a file has it does not: encodings, order,
+/// compression, RDB version, Redis or Valkey; nor do idle times and AUX fields, nor what only one of the two versions can
+/// express. Damaged input is not compared. Dumps larger than memory are sorted in temporary files (TMPDIR).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb diff monday.rdb tuesday.rdb
+  repltool rdb diff --json before.rdb after.pcap --link-b 3 | jq -r 'select(.change == \"removed\").key'")]
+pub(super) struct RdbDiffArgs {
+    /// The first RDB: a file of any of the kinds, or `-` for standard input.
+    #[arg(value_name = "A")]
+    pub(super) a: PathBuf,
+
+    /// The second one.
+    #[arg(value_name = "B")]
+    pub(super) b: PathBuf,
+
+    /// Where A is a capture, the link whose RDB is meant.
+    #[arg(long, value_name = "N")]
+    pub(super) link_a: Option<u32>,
+
+    /// Where B is a capture, the link whose RDB is meant.
+    #[arg(long, value_name = "N")]
+    pub(super) link_b: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+}
+
+/// Which keys are wanted. With any of these options, dump leaves out all records that are no keys, except the last,
+/// `end`, which counts the keys that were written.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Only some keys (dump then leaves out all other records but the last)")]
+pub(super) struct RdbFilterArgs {
+    /// Keys whose names a pattern has, as KEYS and SCAN take it: * ? [a-z] [^x], \ before a sign that stands for itself.
+    #[arg(long = "match", value_name = "GLOB")]
+    pub(super) pattern: Option<std::ffi::OsString>,
+
+    /// Keys of this type; more than one with commas, or by repeating the option.
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    pub(super) types: Vec<KeyType>,
+
+    /// Keys of this database; more than one with commas, or by repeating the option.
+    #[arg(long = "db", value_name = "N", value_delimiter = ',')]
+    pub(super) databases: Vec<u64>,
+
+    /// Keys that have an expiry, or have none.
+    #[arg(long, value_name = "WHETHER")]
+    pub(super) expires: Option<YesNo>,
+
+    /// Keys that take at least so many bytes of the file, with a unit if need be (64kb).
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) min_bytes: Option<usize>,
+}
+
+/// A type of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyType {
+    /// Strings.
+    String,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    Zset,
+    /// Hashes.
+    Hash,
+    /// Streams.
+    Stream,
+    /// What modules keep, vector sets too.
+    Module,
+    /// Sparse arrays.
+    Array,
+    /// Rate limits.
+    Gcra,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum YesNo {
+    /// They have.
+    Yes,
+    /// They have not.
+    No,
+}
+
+/// Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records.
+///
+/// Offsets are those in the RDB, from its magic on. Of a record with very many parts the first ones and those around the
+/// byte are shown. Exit 2 where no record holds the byte: it is behind the RDB's end, or behind damage.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb explain dump.rdb                    the records: offset, bytes, name, key
+  repltool rdb explain dump.rdb --offset 57        the record that holds byte 57, and what this byte is
+  repltool rdb explain dump.rdb --offset 0x39 -f json")]
+pub(super) struct RdbExplainArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    /// The byte, from 0 at the magic; hexadecimal with 0x.
+    #[arg(short, long, value_name = "N", value_parser = offset)]
+    pub(super) offset: Option<u64>,
+
+    /// List at most so many records.
+    #[arg(long, value_name = "RECORDS")]
+    pub(super) limit: Option<u64>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+}
+
+/// Write all of it: a JSON object a record, or the commands that rebuild the data.
+///
+/// The commands are for an empty server. What no command expresses, such as the times at which consumers were seen, is
+/// named on standard error; module values need their module there. Streams' pending entries whose entry is deleted are
+/// dropped by servers from 7.0 on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb dump dump.rdb | jq -r 'select(.type == \"hash\").key'
+  repltool rdb dump -f resp dump.rdb | redis-cli --pipe")]
+pub(super) struct RdbDumpArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    /// The form of the output.
+    #[arg(short, long, value_name = "FORMAT", default_value = "json")]
+    pub(super) format: DumpFormat,
+
+    /// Short for `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) filter: RdbFilterArgs,
+}
+
+/// The form of a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DumpFormat {
+    /// JSON Lines.
+    Json,
+    /// Commands in RESP.
+    Resp,
+}
+
+/// Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost.
+///
+/// Sound records are copied as they stand; where one is damaged, the next is searched that can be read. A key is kept whole
+/// with its expiry or not at all. What a record says cannot be judged: where only the checksum is wrong, some value may be
+/// altered. A sorted set with a score that is no number, at which servers stop loading, counts as damaged. Keys whose
+/// names are no text are not found directly behind damage. If a SELECTDB was lost, the keys behind it are put into the
+/// database before; where two such have one name, servers refuse the result.
+///
+/// Exit 0 where nothing was lost, 1 where something was lost or the checksum was wrong, 2 where there is no result.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool rdb salvage damaged.rdb -o saved.rdb
+  repltool rdb salvage damaged.rdb -o saved.rdb -f json | jq -c '.lost[]'
+  repltool rdb salvage cut.pcap --link 3 -o saved.rdb         what arrived of a broken transfer")]
+pub(super) struct RdbSalvageArgs {
+    #[command(flatten)]
+    pub(super) source: RdbSource,
+
+    /// Write the result here; `-` is standard output, and the list then goes to standard error.
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+
+    /// The header of an RDB whose own is damaged, as REDIS0011 or VALKEY080. Unless given it is guessed by the server's version.
+    #[arg(long, value_name = "HEADER", value_parser = header)]
+    pub(super) assume: Option<crate::rdb::Header>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+}
+
 /// The arguments of `rdb keys`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RdbKeysArgs {
     #[command(flatten)]
     pub(super) source: RdbSource,
+
+    #[command(flatten)]
+    pub(super) filter: RdbFilterArgs,
 
     /// The form of the output.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
@@ -395,6 +581,19 @@ pub fn command() -> clap::Command {
 
 fn packet_type(text: &str) -> Result<String, String> {
     if text.eq_ignore_ascii_case("resp") { Ok(text.to_owned()) } else { Err("only RESP is spoken here".to_owned()) }
+}
+
+fn header(text: &str) -> Result<crate::rdb::Header, String> {
+    text.parse().map_err(|fault: crate::rdb::Fault| fault.to_string())
+}
+
+/// An offset in decimal, or in hexadecimal.
+fn offset(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "an offset is a number, hexadecimal with 0x".to_owned())
 }
 
 /// A size as redis.conf writes it: `1k` is 1000, `1kb` 1024.

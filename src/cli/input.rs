@@ -85,7 +85,7 @@ pub(super) fn refuse_overwriting(read: &Path, write: &Path) -> anyhow::Result<()
     let same = read == write && read != Path::new("-")
         || matches!((read.canonicalize(), write.canonicalize()), (Ok(a), Ok(b)) if a == b);
     if same {
-        bail!("{} is the capture that is being read: write to another file", write.display());
+        bail!("{} is the file that is being read: write to another file", write.display());
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
         args::Command::Sniff(sniff) => sniff::run(&sniff, args.color),
         args::Command::Report(report) => report::run(&report, args.color),
         args::Command::Extract(extract) => extract::run(&extract),
-        args::Command::Rdb(command) => rdb::run(&command),
+        args::Command::Rdb(command) => rdb::run(&command, args.color),
         args::Command::Serve(args) => serve::run(&args),
         args::Command::Completions { shell } => generate::completions(shell),
         args::Command::Man { command } => generate::man(command.as_deref()),

@@ -50,7 +50,7 @@ impl<V> std::fmt::Debug for Decoder<V> {
 impl<V: Values> Decoder<V> {
     /// A decoder that waits for the magic.
     pub fn new(values: V, depth: Depth) -> Self {
-        Self { machine: Machine::new(Decoding { expander: Expander::default(), state: State::new(values, depth) }) }
+        Self { machine: Machine::new(Decoding::new(values, depth)) }
     }
 
     /// A decoder that waits for the first record, as if the header had come. Offsets begin with it; the header is not
@@ -140,9 +140,30 @@ enum Sink {
 }
 
 /// The visitor.
-struct Decoding<V> {
+pub(super) struct Decoding<V> {
     expander: Expander,
     state: State<V>,
+}
+
+impl<V: Values> Decoding<V> {
+    pub(super) fn new(values: V, depth: Depth) -> Self {
+        Self { expander: Expander::default(), state: State::new(values, depth) }
+    }
+
+    /// Keys that were decoded to their end.
+    pub(super) fn keys(&self) -> u64 {
+        self.state.keys
+    }
+
+    /// The database selected last.
+    pub(super) fn db(&self) -> u64 {
+        self.state.db
+    }
+
+    /// Of the key under way, as much of its name as is held; `None` where it has not been read.
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        self.state.named.then_some(&self.state.name)
+    }
 }
 
 /// The visitor without the expander, which feeds it.

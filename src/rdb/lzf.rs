@@ -84,7 +84,8 @@ impl Expander {
         let expanded = carry.feed(packed, |window, until| self.run(window, until, &mut out));
         self.carry = carry;
         self.flush(&mut out)?;
-        expanded
+        // A fault behind what was wanted would not be met where the bytes are cut before it.
+        if self.enough { Ok(()) } else { expanded }
     }
 
     /// The data is at its end.

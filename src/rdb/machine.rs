@@ -39,6 +39,11 @@ pub(super) type Visited = Result<(), Fault>;
 pub(super) trait Visitor {
     /// The dialect.
     fn header(&mut self, _header: Header) {}
+    /// What is told next stands at this offset: a primitive's first byte, a string's head, and then the bytes behind the
+    /// head that are there. Told anew for each step, so that the end of one is the place of the next (or the end that
+    /// [`Visitor::record_end`] has).
+    #[inline]
+    fn place(&mut self, _at: u64) {}
     /// A record begins, its leading byte at this offset.
     fn record(&mut self, _record: &Record, _at: u64) -> Visited {
         Ok(())
@@ -161,6 +166,17 @@ impl<V: Visitor> Machine<V> {
     /// Whether a record may begin now: nothing is under way or carried.
     pub(super) fn between_records(&self) -> bool {
         matches!(self.place, Place::Records(_)) && self.stack.is_empty() && self.body.is_none() && self.carried == 0
+    }
+
+    /// A machine that begins in the middle: at `offset`, where a record is taken to begin. Its checksum covers only what
+    /// it is given.
+    pub(super) fn resumed(visitor: V, header: Header, offset: u64, templates: HashMap<u64, u64>) -> Self {
+        Self { place: Place::Records(header), offset, templates, ..Self::new(visitor) }
+    }
+
+    /// The hash templates that were defined so far, by number.
+    pub(super) fn templates(&self) -> &HashMap<u64, u64> {
+        &self.templates
     }
 
     pub(super) fn visitor(&self) -> &V {
@@ -310,6 +326,7 @@ impl<V: Visitor> Machine<V> {
 
     #[inline]
     fn step(&mut self, cursor: &mut Cursor<'_>, base: u64, header: Header) -> Result<(), Stop> {
+        self.visitor.place(base + cursor.position() as u64);
         if self.body.is_some() {
             return self.pass(cursor);
         }
@@ -374,17 +391,21 @@ impl<V: Visitor> Machine<V> {
         *cursor = ahead;
         (self.record, self.recording, self.record_at) = (STRING, true, at);
         self.visitor.record(&STRING, at).map_err(|fault| self.blame(at, fault))?;
-        self.visit_plain(Role::Key, key).map_err(|fault| self.blame(base + key_at as u64, fault))?;
-        self.visit_plain(Role::Value, value).map_err(|fault| self.blame(base + value_at as u64, fault))?;
+        self.visitor.place(base + key_at as u64);
+        let key_end = base + value_at as u64;
+        self.visit_plain(Role::Key, key, key_end).map_err(|fault| self.blame(base + key_at as u64, fault))?;
+        self.visitor.place(key_end);
+        self.visit_plain(Role::Value, value, end).map_err(|fault| self.blame(key_end, fault))?;
         self.visitor.record_end(&STRING, end).map_err(|fault| self.blame(end, fault))?;
         self.recording = false;
         Ok(true)
     }
 
-    /// Tells of a plain string that is there whole.
+    /// Tells of a plain string that is there whole, up to `end`.
     #[inline]
-    fn visit_plain(&mut self, role: Role, bytes: &[u8]) -> Visited {
+    fn visit_plain(&mut self, role: Role, bytes: &[u8], end: u64) -> Visited {
         self.visitor.string(role, Head::Plain(bytes.len() as u64))?;
+        self.visitor.place(end - bytes.len() as u64);
         if !bytes.is_empty() {
             self.visitor.part(role, bytes)?;
         }
@@ -439,7 +460,7 @@ impl<V: Visitor> Machine<V> {
             Op::String(role) => {
                 // The common string first: short, plain, whole.
                 if let Some(bytes) = cursor.plain() {
-                    self.visit_plain(role, bytes)?;
+                    self.visit_plain(role, bytes, base + cursor.position() as u64)?;
                     self.done();
                     return Ok(());
                 }

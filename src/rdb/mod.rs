@@ -39,6 +39,8 @@ mod carry;
 mod compress;
 mod decoder;
 mod error;
+mod explain;
+mod fingerprint;
 mod grammar;
 mod groups;
 mod kinds;
@@ -50,6 +52,7 @@ mod node;
 mod packed;
 mod payload;
 mod primitive;
+mod salvage;
 mod text;
 mod values;
 mod walk;
@@ -57,6 +60,8 @@ mod writer;
 
 pub use decoder::Decoder;
 pub use error::{Blame, Fault, RdbError};
+pub use explain::{Detail, Explained, Explainer, Listed, Part, Place, Stored};
+pub use fingerprint::{Difference, Fingerprints, KeyName, KeyPrint, Prints, StreamPrint, library_name};
 pub use grammar::{Format, Header};
 pub use machine::Progress;
 pub use model::{
@@ -64,6 +69,7 @@ pub use model::{
     Value, Whole,
 };
 pub use payload::{Payload, PayloadError, dump_payload, restore};
+pub use salvage::{Input, Loss, SalvageError, Salvaged, salvage};
 pub use values::{
     Depth, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, Unheard,
     ValueType, Values,

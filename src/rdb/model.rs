@@ -136,9 +136,8 @@ impl Stream {
                 needs.add(need)
             }
         };
-        let counters = &self.counters;
-        let told = (counters.max_deleted_id.unwrap_or_default(), counters.entries_added.unwrap_or(counters.length));
-        add(Need::StreamCounters, told != (StreamId::default(), counters.length));
+        let first = self.entries.first().map(|(id, _)| *id);
+        add(Need::StreamCounters, !can_be_made_up(&self.counters, first));
         add(Need::Producers, self.dedup.as_ref().is_some_and(|dedup| *dedup != Dedup::default()));
         for group in &self.groups {
             add(Need::StreamCounters, group.entries_read.is_some());
@@ -147,6 +146,14 @@ impl Stream {
         }
         needs
     }
+}
+
+/// Whether a version without them would have made up the same counters, as [`Stream::complete`] does.
+pub(super) fn can_be_made_up(counters: &StreamCounters, first: Option<StreamId>) -> bool {
+    let first = first.unwrap_or_default();
+    counters.first_id.unwrap_or(first) == first
+        && counters.max_deleted_id.unwrap_or_default() == StreamId::default()
+        && counters.entries_added.unwrap_or(counters.length) == counters.length
 }
 
 /// A stream's consumer group.

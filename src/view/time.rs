@@ -41,6 +41,16 @@ impl Clock {
     }
 }
 
+/// A time in milliseconds since 1970 as `2026-11-22T02:58:20.123Z`; `None` for one before 1970 or after 2554.
+#[must_use]
+pub fn utc(milliseconds: i64) -> Option<String> {
+    let nanos = u64::try_from(milliseconds).ok()?.checked_mul(1_000_000)?;
+    let mut text = Vec::new();
+    let digits = if milliseconds % 1000 == 0 { 0 } else { 3 };
+    Clock::default().write_rfc3339(&mut text, Timestamp { nanos, digits });
+    String::from_utf8(text).ok()
+}
+
 /// Appends a duration in seconds, as many digits as were measured.
 pub fn write_seconds(out: &mut Vec<u8>, span: Span) {
     write_decimal(out, span.nanos / 1_000_000_000);
@@ -98,6 +108,13 @@ mod tests {
         assert_eq!(rfc3339(951_868_800, 0, 3), "2000-03-01T00:00:00.000Z");
         assert_eq!(rfc3339(4_102_444_800, 0, 1), "2100-01-01T00:00:00.0Z");
         assert_eq!(rfc3339(4_107_542_400, 0, 0), "2100-03-01T00:00:00Z");
+    }
+
+    #[test]
+    fn milliseconds_are_times() {
+        assert_eq!(utc(4_102_444_800_000).as_deref(), Some("2100-01-01T00:00:00Z"));
+        assert_eq!(utc(1).as_deref(), Some("1970-01-01T00:00:00.001Z"));
+        assert_eq!((utc(-1), utc(i64::MAX)), (None, None));
     }
 
     #[test]

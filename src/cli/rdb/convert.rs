@@ -131,7 +131,7 @@ fn survey(args: &RdbConvertArgs) -> anyhow::Result<Result<Header, Exit>> {
         Whole::Function(_) => needs.add(Need::Functions),
         Whole::Resize(..) => needs.add(Need::TableSizes),
         Whole::Slot { .. } => needs.add(Need::SlotInfo),
-        Whole::ModuleAux { .. } => needs.add(Need::Modules),
+        Whole::ModuleAux { .. } => needs.add(Need::ModuleAux),
         Whole::SlotImport { .. } => needs.add(Need::SlotImport),
         Whole::Update(_) => needs.add(Need::Update),
         Whole::Select(_) | Whole::TooLarge { .. } | Whole::End(_) => {}

@@ -1,6 +1,11 @@
 //! `repltool rdb`: what an RDB holds, and whether it is sound.
 
 mod convert;
+mod diff;
+mod explain;
+mod filter;
+mod progress;
+mod salvage;
 mod source;
 mod watched;
 
@@ -13,20 +18,24 @@ use serde_json::json;
 pub(super) use self::convert::To;
 use self::source::{Taker, feed};
 use self::watched::Watched;
-use super::args::{Format, KeysFormat, RdbArgs, RdbCommand, RdbKeysArgs};
-use super::{Exit, say};
+use super::args::{ColorChoice, DumpFormat, Format, KeysFormat, RdbArgs, RdbCommand, RdbDumpArgs, RdbKeysArgs};
+use super::{Exit, say, style};
 use crate::rdb::{Checksum, Decoder, Depth, RdbError, Unheard, Values};
 use crate::view::output::Output;
-use crate::view::rdb::{Dump, Info, KeyForm, Keys, checksum_word};
+use crate::view::rdb::{Commands, Dump, Filtered, Holding, Info, KeyForm, Keys, checksum_word};
+use crate::view::report::Look;
 use crate::view::terminal;
 
-pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
+pub(super) fn run(command: &RdbCommand, color: ColorChoice) -> anyhow::Result<Exit> {
     match command {
-        RdbCommand::Info(args) => info(args),
+        RdbCommand::Info(args) => info(args, color),
         RdbCommand::Keys(args) => keys(args),
         RdbCommand::Dump(args) => dump(args),
         RdbCommand::Check(args) => check(args),
         RdbCommand::Convert(args) => convert::run(args),
+        RdbCommand::Diff(args) => diff::run(args),
+        RdbCommand::Explain(args) => explain::run(args),
+        RdbCommand::Salvage(args) => salvage::run(args),
     }
 }
 
@@ -34,6 +43,10 @@ pub(super) fn run(command: &RdbCommand) -> anyhow::Result<Exit> {
 struct Run<V> {
     decoder: Decoder<Watched<V>>,
     error: Option<RdbError>,
+    /// Is told how far the decoder has come, after each portion.
+    advanced: fn(&mut V, u64),
+    /// Lines are printed while it goes on.
+    prints: bool,
 }
 
 /// What is wrong with an RDB.
@@ -46,7 +59,7 @@ struct Corruption {
 
 impl<V: Values> Run<V> {
     fn new(inner: V, depth: Depth) -> Self {
-        Self { decoder: Decoder::new(Watched::new(inner), depth), error: None }
+        Self { decoder: Decoder::new(Watched::new(inner), depth), error: None, advanced: |_, _| {}, prints: false }
     }
 
     /// What is wrong, if anything, now that the input has ended.
@@ -90,6 +103,12 @@ impl<V: Values> Run<V> {
     }
 }
 
+impl<V: Holding> Run<Filtered<V>> {
+    fn filtered(inner: Filtered<V>, depth: Depth) -> Self {
+        Self { advanced: Filtered::reached, prints: true, ..Self::new(inner, depth) }
+    }
+}
+
 impl Corruption {
     fn sentence(&self, keys: u64) -> String {
         let record = self.record.map_or_else(String::new, |record| format!(" in a {record} record"));
@@ -99,12 +118,24 @@ impl Corruption {
 }
 
 impl<V: Values> Taker for Run<V> {
+    fn keys(&self) -> Option<u64> {
+        Some(self.decoder.keys())
+    }
+
+    fn prints(&self) -> bool {
+        self.prints
+    }
+
     fn take(&mut self, bytes: &[u8]) -> usize {
         if self.error.is_some() {
             return bytes.len();
         }
         match self.decoder.push(bytes) {
-            Ok(progress) => progress.consumed,
+            Ok(progress) => {
+                let offset = self.decoder.offset();
+                (self.advanced)(&mut self.decoder.values_mut().inner, offset);
+                progress.consumed
+            }
             Err(error) => {
                 self.error = Some(error);
                 bytes.len()
@@ -131,13 +162,17 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn info(args: &RdbArgs) -> anyhow::Result<Exit> {
+fn info(args: &RdbArgs, color: ColorChoice) -> anyhow::Result<Exit> {
     let mut run = Run::new(Info::default(), Depth::Statistics);
     let trailing = feed(&args.source, &mut run)?;
     let (info, bytes) = (&run.decoder.values().inner, run.decoder.offset());
     match args.format.chosen() {
         Format::Json => print(&info.to_json(bytes, trailing).to_string())?,
-        Format::Text => print(info.to_text(&args.source.file.display().to_string(), bytes, trailing).trim_end())?,
+        Format::Text => {
+            let look = Look { width: style::width().unwrap_or(Look::default().width), color: style::color(color) };
+            let name = args.source.file.display().to_string();
+            print(info.to_text(&name, bytes, trailing, look).trim_end())?;
+        }
     }
     run.exit(&args.source.file)
 }
@@ -149,21 +184,49 @@ fn keys(args: &RdbKeysArgs) -> anyhow::Result<Exit> {
         KeysFormat::Csv => KeyForm::Csv,
         KeysFormat::Text => KeyForm::Text,
     };
-    let mut run = Run::new(Keys::new(form, output()), Depth::Statistics);
+    let keys = Filtered::new(Keys::new(form, output()), filter::of(&args.filter));
+    let mut run = Run::filtered(keys, Depth::Statistics);
     feed(&args.source, &mut run)?;
-    finish(run.decoder.values_mut().inner.output_mut())?;
+    finish(run.decoder.values_mut().inner.inner.output_mut())?;
     run.exit(&args.source.file)
 }
 
-fn dump(args: &RdbArgs) -> anyhow::Result<Exit> {
-    let mut run = Run::new(Dump::new(output()), Depth::Full);
+fn dump(args: &RdbDumpArgs) -> anyhow::Result<Exit> {
+    if args.format == DumpFormat::Resp {
+        return commands(args);
+    }
+    let dump = Dump::new(output().with_spill(tempfile::tempfile));
+    let mut run = Run::filtered(Filtered::new(dump, filter::of(&args.filter)), Depth::Full);
     feed(&args.source, &mut run)?;
     let ended = run.decoder.ended();
     let dump = &mut run.decoder.values_mut().inner;
-    if !ended {
-        dump.break_off();
+    if !ended && dump.break_off() {
+        dump.inner.break_off();
     }
-    finish(dump.output_mut())?;
+    finish(dump.inner.output_mut())?;
+    if let Some(error) = dump.inner.take_error() {
+        return Err(error.into());
+    }
+    run.exit(&args.source.file)
+}
+
+fn commands(args: &RdbDumpArgs) -> anyhow::Result<Exit> {
+    let commands = Commands::new(output().with_spill(tempfile::tempfile));
+    let mut run = Run::filtered(Filtered::new(commands, filter::of(&args.filter)), Depth::Full);
+    feed(&args.source, &mut run)?;
+    let ended = run.decoder.ended();
+    let filtered = &mut run.decoder.values_mut().inner;
+    if !ended && filtered.break_off() && filtered.inner.break_off() {
+        say("the output ends inside a command, which the server will not carry out");
+    }
+    let commands = &mut filtered.inner;
+    finish(commands.output_mut())?;
+    if let Some(error) = commands.take_error() {
+        return Err(error.into());
+    }
+    if let Some(lost) = commands.lost() {
+        say(&format!("{}: no command expresses: {lost}", args.source.file.display()));
+    }
     run.exit(&args.source.file)
 }
 

@@ -280,6 +280,18 @@ fn streams() {
     assert_eq!(value(b"REDIS0009", 15, b"\0\0\0\0\0"), ["stream 0 0-0 None"]);
 }
 
+/// Where only the count is wanted, damage behind it goes unseen: for any split of the bytes.
+#[test]
+fn a_count_is_enough_wherever_the_bytes_are_cut() {
+    // The head of an intset of one, then a copy from before the beginning.
+    let lzf = b"\xc3\x0b\x10\x07\x08\0\0\0\x01\0\0\0\x20\xff";
+    let bytes = rdb(b"REDIS0006", &[&b"\x0b\x01k"[..], lzf].concat());
+    for size in 1..40 {
+        let (events, error) = decode(&bytes, Depth::Statistics, size);
+        assert_eq!((events.len(), error), (2, None), "pieces of {size}");
+    }
+}
+
 #[test]
 fn a_node_that_holds_no_stream_entries_is_odd() {
     let node = string(&listpack(2, &texts(&[b"a", b"1"])));

@@ -30,7 +30,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Listpack => "listpack",
             Self::Ziplist => "ziplist",
@@ -42,6 +42,9 @@ impl Form {
 
 /// Is told the entries. A fault made by [`wrong`] is located by the [`Blob`].
 pub(super) trait Entries {
+    /// What is told next begins at this byte of the collection.
+    #[inline]
+    fn place(&mut self, _inside: u64) {}
     /// An entry that is a number.
     fn integer(&mut self, integer: i64) -> Result<(), Fault>;
     /// An entry of so many bytes begins; they follow in parts, none if it is empty.
@@ -143,12 +146,22 @@ impl Blob {
         let mut carry = self.carry;
         let fed = carry.feed(bytes, |window, until| {
             let taken = match self.form {
-                Form::Listpack => {
-                    self.run(window, until, |blob, rest, place| listpack::step(blob, rest, place, entries))
-                }
-                Form::Ziplist => self.run(window, until, |blob, rest, place| ziplist::step(blob, rest, place, entries)),
-                Form::Intset => self.run(window, until, |blob, rest, place| intset::step(blob, rest, place, entries)),
-                Form::Zipmap => self.run(window, until, |blob, rest, place| zipmap::step(blob, rest, place, entries)),
+                Form::Listpack => self.run(window, until, |blob, rest, place| {
+                    entries.place(place);
+                    listpack::step(blob, rest, place, entries)
+                }),
+                Form::Ziplist => self.run(window, until, |blob, rest, place| {
+                    entries.place(place);
+                    ziplist::step(blob, rest, place, entries)
+                }),
+                Form::Intset => self.run(window, until, |blob, rest, place| {
+                    entries.place(place);
+                    intset::step(blob, rest, place, entries)
+                }),
+                Form::Zipmap => self.run(window, until, |blob, rest, place| {
+                    entries.place(place);
+                    zipmap::step(blob, rest, place, entries)
+                }),
             }?;
             self.before += taken as u64;
             Ok(taken)

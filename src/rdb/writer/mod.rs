@@ -345,9 +345,9 @@ impl<W: Write> Writer<W> {
     /// What a module says before the keys (`when` 1) or after them (2).
     ///
     /// # Errors
-    /// [`WriteError::Unfit`] below version 8, and the sink's.
+    /// [`WriteError::Unfit`] below version 9, and the sink's.
     pub fn module_aux(&mut self, id: ModuleId, when: u64, parts: &[ModulePart]) -> Written {
-        self.demand(Need::Modules)?;
+        self.demand(Need::ModuleAux)?;
         self.out.byte(0xf7)?;
         [id.0, 2, when].into_iter().try_for_each(|number| self.out.number(number))?;
         Ok(self.module_parts(parts)?)

@@ -16,8 +16,10 @@ pub enum Need {
     LateExpiry,
     /// A string or collection of 2^32 bytes or elements, or more.
     LongLength,
-    /// A module's value or a module's own record.
+    /// A module's value.
     Modules,
+    /// What a module says beside the keys.
+    ModuleAux,
     /// A stream.
     Streams,
     /// A function library.
@@ -56,10 +58,11 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::LateExpiry,
         Self::LongLength,
         Self::Modules,
+        Self::ModuleAux,
         Self::Streams,
         Self::Functions,
         Self::FieldExpiry,
@@ -88,7 +91,7 @@ impl Need {
             Self::LongLength => (Some(8), Some(80)),
             // The first servers with modules wrote MODULE_PRE_GA; MODULE_2 came with the same version.
             Self::Modules => (Some(8), Some(80)),
-            Self::Streams | Self::Access => (Some(9), Some(80)),
+            Self::Streams | Self::ModuleAux | Self::Access => (Some(9), Some(80)),
             Self::Functions | Self::StreamCounters => (Some(10), Some(80)),
             Self::ConsumerActivity | Self::SlotInfo => (Some(11), Some(80)),
             Self::FieldExpiry => (Some(12), Some(80)),
@@ -115,7 +118,8 @@ impl Need {
         match self {
             Self::LateExpiry => "an expiry after 2038",
             Self::LongLength => "4 GiB or 2^32 elements, or more",
-            Self::Modules => "a module's data",
+            Self::Modules => "a module's value",
+            Self::ModuleAux => "what a module says beside the keys",
             Self::Streams => "a stream",
             Self::Functions => "a function library",
             Self::FieldExpiry => "hash fields that expire",

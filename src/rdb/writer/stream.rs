@@ -8,7 +8,7 @@ use super::out::{Bytes, Out};
 use super::packed::{Entry, LISTPACK_FRAME, listpack_head};
 use super::{KeyMeta, WriteError, Writer, Written};
 use crate::bounds::{MAX_RDB_NODE_HELD, RDB_STREAM_NODE};
-use crate::rdb::model::{Consumer, Dedup, Group, Stream};
+use crate::rdb::model::{Consumer, Dedup, Group, Stream, can_be_made_up};
 use crate::rdb::values::{Pending, StreamCounters, StreamId};
 
 /// A stream as the writer sees it. All that is an iterator is asked for twice and must give the same.
@@ -309,15 +309,13 @@ impl<W: Write> Writer<W> {
                 return Err(WriteError::TooLong);
             }
         }
-        let counters = stream.counters();
-        // What a server makes up for a version that lacks it is no loss.
-        let told = (counters.max_deleted_id.unwrap_or_default(), counters.entries_added.unwrap_or(counters.length));
+        let made_up = can_be_made_up(&stream.counters(), survey.first);
         let mut add = |need, needed| {
             if needed {
-                survey.needs.add(need)
+                survey.needs.add(need);
             }
         };
-        add(Need::StreamCounters, told != (StreamId::default(), counters.length));
+        add(Need::StreamCounters, !made_up);
         add(Need::Producers, stream.dedup().is_some_and(|dedup| *dedup != Dedup::default()));
         for group in stream.groups() {
             add(Need::StreamCounters, group.entries_read().is_some());

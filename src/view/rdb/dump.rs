@@ -4,14 +4,15 @@
 //! close the line: where the input breaks off in the middle of a key, a line that is still in the buffer is taken back,
 //! and one that has been given on in part is closed.
 
-use std::collections::HashMap;
-
 use super::super::json::{write_bytes, write_string};
 use super::super::output::Output;
-use super::{checksum_word, number, word};
+use super::pending::{GroupPending, Told};
+use super::templates::Templates;
+use super::{Holding, checksum_word, number, word};
 use crate::rdb::{
     Checksum, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, ValueType, Values,
 };
+use crate::spill::SpillError;
 
 /// Writes each record as a line.
 #[derive(Debug)]
@@ -25,10 +26,15 @@ pub struct Dump {
     comma: bool,
     keys: u64,
     line: Line,
-    group: Group,
+    db: u64,
+    group: GroupPending,
+    /// A temporary file could not be used.
+    error: Option<SpillError>,
+    templates: Templates,
+    /// A field has been written whose value follows.
+    named: bool,
     /// Members are followed by their scores.
     pairs: bool,
-    name: Vec<u8>,
 }
 
 /// What the line under way is about.
@@ -37,22 +43,6 @@ enum Line {
     None,
     Key,
     Record(u8),
-}
-
-/// A consumer group under way: its pending entries come before the consumers that tell whose they are.
-#[derive(Debug, Default)]
-struct Group {
-    pending: Vec<Pending>,
-    owners: HashMap<StreamId, usize>,
-    consumers: Vec<Consumer>,
-}
-
-#[derive(Debug)]
-struct Consumer {
-    name: Vec<u8>,
-    seen_ms: i64,
-    active_ms: Option<i64>,
-    owned: Vec<StreamId>,
 }
 
 impl Dump {
@@ -66,15 +56,23 @@ impl Dump {
             comma: false,
             keys: 0,
             line: Line::None,
-            group: Group::default(),
+            db: 0,
+            group: GroupPending::default(),
+            error: None,
+            templates: Templates::default(),
+            named: false,
             pairs: false,
-            name: Vec::new(),
         }
     }
 
     /// Where the lines go.
     pub fn output_mut(&mut self) -> &mut Output {
         &mut self.output
+    }
+
+    /// The first temporary file that could not be used; what should have been in it is missing in the lines.
+    pub fn take_error(&mut self) -> Option<SpillError> {
+        self.error.take().or_else(|| self.group.take_error())
     }
 
     /// The input has broken off: what has begun is taken back or closed.
@@ -98,6 +96,14 @@ impl Dump {
         self.open.clear();
         self.open.push(b'}');
         self.comma = false;
+    }
+
+    /// Begins a key's line, up to its name.
+    fn begin_key(&mut self, db: u64) {
+        self.begin(Line::Key);
+        self.raw("{\"record\":\"key\"");
+        number(&mut self.output, ",\"db\":", Some(db.into()));
+        self.raw(",\"key\":");
     }
 
     fn raw(&mut self, text: &str) {
@@ -157,6 +163,74 @@ impl Dump {
         self.raw(&format!("\"{id}\""));
     }
 
+    /// The field of a value that its hash's template names.
+    fn template_field(&mut self) {
+        self.open("[", b']');
+        match self.templates.next() {
+            Some(field) => write_bytes(&mut self.output, field),
+            None => self.output.buffer().extend_from_slice(b"null"),
+        }
+        self.raw(",");
+    }
+
+    /// A string that has no place of its own in a record.
+    fn unnamed(&mut self, item: Item, piece: Piece<'_>) {
+        if piece.is_first() && piece.is_last() {
+            self.raw(&format!(",\"{item:?}\":"));
+            self.bytes(piece);
+        }
+    }
+
+    fn pending_entries(&mut self, group: &mut GroupPending) -> Result<(), SpillError> {
+        self.open(",\"pel\":[", b']');
+        group.each_pending(|pending, owner, names| {
+            self.separate();
+            self.open("[", b']');
+            self.id(pending.id);
+            self.raw(&format!(",{},{},", pending.delivered_ms, pending.count));
+            match owner {
+                Some(owner) => names.read(owner, |piece| self.bytes(piece))?,
+                None => self.raw("null"),
+            }
+            self.close();
+            Ok(())
+        })?;
+        self.close();
+        Ok(())
+    }
+
+    fn consumers(&mut self, group: &mut GroupPending) -> Result<(), SpillError> {
+        self.open(",\"consumers\":[", b']');
+        let mut under_way = false;
+        group.each_consumer(|told, names| {
+            match told {
+                Told::Consumer { name, seen_ms, active_ms } => {
+                    if std::mem::replace(&mut under_way, true) {
+                        self.close();
+                        self.close();
+                    }
+                    self.separate();
+                    self.open("{\"name\":", b'}');
+                    names.read(name, |piece| self.bytes(piece))?;
+                    number(&mut self.output, ",\"seen_ms\":", Some(seen_ms.into()));
+                    number(&mut self.output, ",\"active_ms\":", active_ms.map(Into::into));
+                    self.open(",\"pel\":[", b']');
+                }
+                Told::Owned(id) => {
+                    self.separate();
+                    self.id(id);
+                }
+            }
+            Ok(())
+        })?;
+        if under_way {
+            self.close();
+            self.close();
+        }
+        self.close();
+        Ok(())
+    }
+
     fn optional_id(&mut self, field: &str, id: Option<StreamId>) {
         self.raw(field);
         match id {
@@ -174,6 +248,23 @@ fn double(value: f64) -> String {
         if value > 0.0 { "\"inf\"" } else { "\"-inf\"" }.to_owned()
     } else {
         serde_json::Number::from_f64(value).map_or_else(|| "null".to_owned(), |number| number.to_string())
+    }
+}
+
+impl Holding for Dump {
+    fn hold(&mut self) {
+        self.output.hold();
+    }
+
+    fn release(&mut self) {
+        self.output.release();
+    }
+
+    fn discard(&mut self) {
+        self.output.discard();
+        self.open.clear();
+        self.line = Line::None;
+        self.group = GroupPending::default();
     }
 }
 
@@ -199,16 +290,14 @@ impl Values for Dump {
         self.end();
     }
 
+    fn select(&mut self, db: u64) {
+        self.db = db;
+    }
+
     fn key(&mut self, key: &Key<'_>) {
-        let long = key.name.is_empty() && key.name_length > 0;
-        self.begin(Line::Key);
-        self.raw("{\"record\":\"key\"");
-        number(&mut self.output, ",\"db\":", Some(key.db.into()));
-        self.raw(",\"key\":");
-        if long {
-            let name = std::mem::take(&mut self.name);
-            write_bytes(&mut self.output, &name);
-        } else {
+        // A long name has come in pieces and is written.
+        if !key.name.is_empty() || key.name_length == 0 {
+            self.begin_key(key.db);
             write_bytes(&mut self.output, key.name);
         }
         word(&mut self.output, ",\"type\":", key.value_type.name());
@@ -237,9 +326,9 @@ impl Values for Dump {
         match item {
             Item::LongKey => {
                 if piece.is_first() {
-                    self.name.clear();
+                    self.begin_key(self.db);
                 }
-                self.name.extend_from_slice(piece.bytes);
+                self.bytes(piece);
             }
             Item::String => self.bytes(piece),
             Item::Member
@@ -255,17 +344,27 @@ impl Values for Dump {
                     if item == Item::Field || (item == Item::Member && self.pairs) {
                         self.open("[", b']');
                     }
+                    if item == Item::Value && !std::mem::take(&mut self.named) {
+                        self.template_field();
+                    }
                 }
                 self.bytes(piece);
                 if piece.is_last() {
                     self.comma = true;
+                    self.named = item == Item::Field;
                 }
             }
-            Item::GroupName | Item::ConsumerName => {
+            Item::GroupName => {
                 if piece.is_first() {
-                    self.name.clear();
+                    self.separate();
+                    self.open("{\"name\":", b'}');
                 }
-                self.name.extend_from_slice(piece.bytes);
+                self.bytes(piece);
+            }
+            Item::ConsumerName => self.group.name(piece),
+            Item::TemplateField => {
+                self.templates.define(piece);
+                self.unnamed(item, piece);
             }
             Item::ModuleString => {
                 if piece.is_first() {
@@ -290,16 +389,14 @@ impl Values for Dump {
                 self.bytes(piece);
             }
             Item::AuxValue | Item::Function => self.bytes(piece),
-            other => {
-                if piece.is_first() && piece.is_last() {
-                    self.raw(&format!(",\"{other:?}\":"));
-                    self.bytes(piece);
-                }
-            }
+            other => self.unnamed(other, piece),
         }
     }
 
     fn number(&mut self, item: Item, value: u64) {
+        if item == Item::TemplateId {
+            self.templates.begin(value);
+        }
         if matches!(self.line, Line::Record(_)) && !matches!(item, Item::TableKeys | Item::TableExpires) {
             let name = match item {
                 Item::Slot => "slot".to_owned(),
@@ -349,63 +446,30 @@ impl Values for Dump {
     }
 
     fn group(&mut self, last_id: StreamId, entries_read: Option<u64>) {
-        self.group = Group::default();
-        self.separate();
-        self.open("{\"name\":", b'}');
-        let name = std::mem::take(&mut self.name);
-        write_bytes(&mut self.output, &name);
+        self.group.begin();
         self.optional_id(",\"last_id\":", Some(last_id));
         number(&mut self.output, ",\"entries_read\":", entries_read.map(Into::into));
     }
 
     fn pending(&mut self, pending: Pending) {
-        self.group.pending.push(pending);
+        self.group.pending(pending);
     }
 
     fn consumer(&mut self, seen_ms: i64, active_ms: Option<i64>) {
-        let name = std::mem::take(&mut self.name);
-        self.group.consumers.push(Consumer { name, seen_ms, active_ms, owned: Vec::new() });
+        self.group.consumer(seen_ms, active_ms);
     }
 
     fn owned(&mut self, id: StreamId) {
-        let last = self.group.consumers.len().saturating_sub(1);
-        if let Some(consumer) = self.group.consumers.last_mut() {
-            consumer.owned.push(id);
-            self.group.owners.insert(id, last);
-        }
+        self.group.owned(id);
     }
 
     fn group_end(&mut self) {
-        let group = std::mem::take(&mut self.group);
-        self.open(",\"pel\":[", b']');
-        for pending in &group.pending {
-            self.separate();
-            self.raw("[");
-            self.id(pending.id);
-            self.raw(&format!(",{},{},", pending.delivered_ms, pending.count));
-            match group.owners.get(&pending.id).and_then(|&owner| group.consumers.get(owner)) {
-                Some(owner) => write_bytes(&mut self.output, &owner.name),
-                None => self.raw("null"),
-            }
-            self.raw("]");
+        let mut group = std::mem::take(&mut self.group);
+        let done = self.pending_entries(&mut group).and_then(|()| self.consumers(&mut group));
+        if let Some(error) = done.err().or_else(|| group.take_error()) {
+            self.error.get_or_insert(error);
         }
-        self.close();
-        self.open(",\"consumers\":[", b']');
-        for Consumer { name, seen_ms, active_ms, owned } in &group.consumers {
-            self.separate();
-            self.raw("{\"name\":");
-            write_bytes(&mut self.output, name);
-            number(&mut self.output, ",\"seen_ms\":", Some((*seen_ms).into()));
-            number(&mut self.output, ",\"active_ms\":", active_ms.map(Into::into));
-            self.open(",\"pel\":[", b']');
-            for &id in owned {
-                self.separate();
-                self.id(id);
-            }
-            self.close();
-            self.raw("}");
-        }
-        self.close();
+        self.group = group;
         self.close();
     }
 

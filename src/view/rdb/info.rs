@@ -1,15 +1,20 @@
 //! `rdb info`: the numbers of an RDB, as one object or as tables.
 
+mod details;
+mod prefixes;
+mod text;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use serde_json::{Map, Value, json};
 
-use super::super::amount::{count, size};
-use super::super::terminal;
-use super::checksum_word;
+use self::details::{Details, Named, Tally, size_end};
+use self::prefixes::Prefixes;
+use super::{bytes_value, checksum_word};
 use crate::bounds::{MAX_BIGGEST, MAX_INFO_AUX, MAX_INFO_DATABASES, MAX_PREFIXES};
-use crate::rdb::{Checksum, Format, Header, Item, Key, KeyEnd, Opcode, Piece, Values};
+use crate::rdb::{Checksum, Header, Item, Key, KeyEnd, Opcode, Piece, Values};
+use crate::view::report::Look;
 
 /// The longest prefix of keys that is counted under its name.
 const MAX_PREFIX_LENGTH: usize = 64;
@@ -35,6 +40,8 @@ pub struct Info {
     checksum: Option<Checksum>,
     name: Vec<u8>,
     key: Option<(u64, &'static str)>,
+    details: Details,
+    names: Prefixes,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,10 +64,7 @@ impl Info {
             .collect();
         json!({
             "schema": 1,
-            "format": self.header.map(|header| match header.format {
-                Format::Redis => "REDIS",
-                Format::Valkey => "VALKEY",
-            }),
+            "format": self.header.map(|header| text::family(header.format)),
             "version": self.header.map(|header| header.version),
             "aux": aux,
             "functions": self.functions,
@@ -69,6 +73,18 @@ impl Info {
             "databases": self.databases.iter().map(|(db, (keys, expires))| json!({"db": db, "keys": keys, "expires": expires})).collect::<Vec<_>>(),
             "types": self.types,
             "encodings": self.encodings,
+            "type_bytes": by_name(&self.details.types),
+            "encoding_bytes": by_name(&self.details.encodings),
+            "sizes": self.details.sizes.iter().enumerate().map(|(class, tally)| json!({
+                "below": size_end(class),
+                "keys": tally.keys,
+                "bytes": tally.bytes,
+            })).collect::<Vec<_>>(),
+            "expiry": self.details.expiries.map(|(nearest, farthest)| json!({
+                "nearest_ms": nearest,
+                "farthest_ms": farthest,
+                "expired": self.details.written.map(|_| self.details.expired),
+            })),
             "bytes": bytes,
             "checksum": self.checksum.map(checksum_word),
             "trailing_bytes": trailing,
@@ -84,71 +100,26 @@ impl Info {
                 "keys": keys,
                 "bytes": bytes,
             })).collect::<Vec<_>>(),
+            "patterns": self.names.most(PREFIXES_SHOWN).iter().map(|(pattern, tally)| json!({
+                "pattern": bytes_value(pattern),
+                "keys": tally.keys,
+                "bytes": tally.bytes,
+            })).collect::<Vec<_>>(),
             "complete": self.checksum.is_some(),
         })
     }
 
     /// The same for people.
     #[must_use]
-    pub fn to_text(&self, name: &str, bytes: u64, trailing: u64) -> String {
-        let version = self.header.map_or_else(|| "no header".to_owned(), |header| header.to_string());
-        let mut text = format!(
-            "{}: {version}, {}, {} ({} with an expiry) in {}, {}, checksum {}\n",
-            terminal::safe(name.as_bytes()),
-            size(bytes),
-            count(self.keys, "key"),
-            self.expires,
-            count(self.databases.len() as u64, "database"),
-            count(self.functions, "function library").replace("librarys", "libraries"),
-            self.checksum.map_or("not reached", checksum_word),
-        );
-        if trailing > 0 {
-            text += &format!("{} follow the RDB\n", count(trailing, "byte"));
-        }
-        section(
-            &mut text,
-            "aux",
-            self.aux.iter().map(|(key, value)| [terminal::safe(key), terminal::safe(value), String::new()]),
-        );
-        section(
-            &mut text,
-            "databases",
-            self.databases.iter().map(|(db, (keys, expires))| {
-                [format!("db{db}"), count(*keys, "key"), format!("{expires} with an expiry")]
-            }),
-        );
-        section(
-            &mut text,
-            "types",
-            self.types.iter().map(|(name, keys)| [(*name).to_owned(), count(*keys, "key"), self.bar(*keys)]),
-        );
-        section(
-            &mut text,
-            "encodings",
-            self.encodings.iter().map(|(name, keys)| [(*name).to_owned(), count(*keys, "key"), self.bar(*keys)]),
-        );
-        section(
-            &mut text,
-            "biggest keys",
-            self.biggest().iter().map(|big| {
-                let what = format!("{} of {}", big.value_type, count(big.elements, "element"));
-                [size(big.bytes), what, format!("db{} {}", big.db, terminal::safe(&big.name))]
-            }),
-        );
-        section(
-            &mut text,
-            "prefixes",
-            self.prefixes().iter().map(|(prefix, keys, bytes)| {
-                [terminal::safe(prefix), format!("{}, {}", count(*keys, "key"), size(*bytes)), self.bar(*keys)]
-            }),
-        );
-        text
+    pub fn to_text(&self, name: &str, bytes: u64, trailing: u64, look: Look) -> String {
+        text::draw(self, name, bytes, trailing, look)
     }
 
-    /// A bar as long as the share of the keys, forty cells for all of them.
-    fn bar(&self, keys: u64) -> String {
-        let cells = (keys * 40).div_ceil(self.keys.max(1));
-        "#".repeat(usize::try_from(cells).unwrap_or(0))
+    /// All keys and their bytes.
+    fn all(&self) -> Tally {
+        let mut all = Tally::default();
+        self.details.sizes.iter().for_each(|tally| all.join(*tally));
+        all
     }
 
     fn biggest(&self) -> Vec<&Big> {
@@ -178,30 +149,8 @@ impl Info {
     }
 }
 
-/// A byte string as a value of the contract.
-fn bytes_value(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => {
-            use base64::Engine;
-            json!({"base64": base64::engine::general_purpose::STANDARD.encode(bytes)})
-        }
-    }
-}
-
-/// Appends rows in columns under a title; nothing where there are none.
-fn section(text: &mut String, title: &str, rows: impl Iterator<Item = [String; 3]>) {
-    let rows: Vec<[String; 3]> = rows.collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(60);
-    let (first, second) = (width(0), width(1));
-    if !rows.is_empty() {
-        *text += &format!("\n{title}\n");
-    }
-    for [a, b, c] in &rows {
-        let line = format!("  {a:<first$}  {b:<second$}  {c}");
-        *text += line.trim_end();
-        text.push('\n');
-    }
+fn by_name(named: &Named) -> Map<String, Value> {
+    named.sorted().iter().map(|(name, tally)| ((*name).to_owned(), tally.bytes.into())).collect()
 }
 
 impl Values for Info {
@@ -230,10 +179,13 @@ impl Values for Info {
         *self.types.entry(key.value_type.name()).or_default() += 1;
         *self.encodings.entry(key.encoding.name()).or_default() += 1;
         self.key = Some((key.db, key.value_type.name()));
+        self.details.key(key);
     }
 
     fn key_end(&mut self, end: KeyEnd) {
         self.count_prefix(end.bytes);
+        self.details.key_end(end);
+        self.names.add(&self.name, end.bytes);
         let Some((db, value_type)) = self.key.take() else { return };
         let full = self.biggest.len() >= MAX_BIGGEST;
         if full && self.biggest.peek().is_some_and(|Reverse(least)| least.bytes >= end.bytes) {
@@ -251,6 +203,7 @@ impl Values for Info {
             Item::AuxKey => &mut self.aux_key,
             Item::LongKey => &mut self.name,
             Item::AuxValue if piece.is_first() && self.aux.len() < MAX_INFO_AUX => {
+                self.details.aux(&self.aux_key, piece.bytes);
                 self.aux.push((self.aux_key.clone(), piece.bytes[..piece.bytes.len().min(4096)].to_vec()));
                 return;
             }

@@ -3,7 +3,7 @@
 use super::super::json::write_bytes;
 use super::super::output::Output;
 use super::super::terminal;
-use super::{number, word};
+use super::{Holding, number, word};
 use crate::rdb::{Item, Key, KeyEnd, Piece, Values};
 
 /// The form of the lines.
@@ -106,6 +106,17 @@ impl Keys {
         );
         self.output.buffer().extend_from_slice(line.as_bytes());
         terminal::push_word(self.output.buffer(), &self.name, false);
+    }
+}
+
+/// A key's line is written at its end.
+impl Holding for Keys {
+    fn hold(&mut self) {}
+
+    fn release(&mut self) {}
+
+    fn discard(&mut self) {
+        self.key = None;
     }
 }
 

@@ -1,12 +1,26 @@
 //! What an RDB holds, for people and programs: its keys, its values, its numbers.
 
+mod commands;
+mod diff;
 mod dump;
+mod explain;
+mod filter;
+mod glob;
 mod info;
 mod keys;
+mod pending;
+mod templates;
+mod salvage;
 
+pub use commands::Commands;
+pub use diff::{Counts, Diff, DiffError, Keyspace, SortedKeyspace};
 pub use dump::Dump;
+pub use explain::{Explanation, listed_json, listed_text};
+pub use filter::{Filter, Filtered, Holding};
+pub use glob::{Glob, Reached};
 pub use info::Info;
 pub use keys::{KeyForm, Keys};
+pub use salvage::Losses;
 
 use super::json::write_string;
 use super::output::Output;
@@ -38,4 +52,15 @@ fn word(output: &mut Output, field: &str, value: &str) {
     let out = output.buffer();
     out.extend_from_slice(field.as_bytes());
     write_string(out, value.as_bytes());
+}
+
+/// A byte string as a value of the contract.
+fn bytes_value(bytes: &[u8]) -> serde_json::Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => {
+            use base64::Engine;
+            serde_json::json!({"base64": base64::engine::general_purpose::STANDARD.encode(bytes)})
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 mod json;
 mod nothing;
-mod table;
+pub(in crate::view) mod table;
 
 use crate::capture::LinkType;
 use crate::repl::observer::Totals;

@@ -5,7 +5,7 @@
 
 mod block;
 mod overview;
-mod page;
+pub(in crate::view) mod page;
 mod words;
 
 use super::{CaptureSummary, FullReport, nothing_found};

@@ -14,37 +14,37 @@ const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 
 /// A text that grows line by line.
-pub(super) struct Page {
+pub(in crate::view) struct Page {
     text: String,
     look: Look,
 }
 
 impl Page {
-    pub(super) fn new(look: Look) -> Self {
+    pub(in crate::view) fn new(look: Look) -> Self {
         Self { text: String::new(), look }
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(in crate::view) fn finish(self) -> String {
         self.text.replace(GLUE, " ")
     }
 
     /// Columns that a table may take.
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::view) fn width(&self) -> usize {
         self.look.width
     }
 
-    pub(super) fn blank(&mut self) {
+    pub(in crate::view) fn blank(&mut self) {
         self.text.push('\n');
     }
 
     /// A line as it stands, for tables.
-    pub(super) fn line(&mut self, text: &str) {
+    pub(in crate::view) fn line(&mut self, text: &str) {
         self.styled("", text);
         self.text.push('\n');
     }
 
     /// A line that leads what comes after it.
-    pub(super) fn heading(&mut self, text: &str) {
+    pub(in crate::view) fn heading(&mut self, text: &str) {
         for line in wrapped(text, self.prose(0)) {
             self.styled(BOLD, &line);
             self.text.push('\n');
@@ -52,31 +52,31 @@ impl Page {
     }
 
     /// The line over a table.
-    pub(super) fn table_head(&mut self, text: &str) {
+    pub(in crate::view) fn table_head(&mut self, text: &str) {
         self.styled(BOLD, text);
         self.text.push('\n');
     }
 
     /// A line cut to the width, for what is less than a row of a table.
-    pub(super) fn cut_line(&mut self, text: &str) {
+    pub(in crate::view) fn cut_line(&mut self, text: &str) {
         let width = self.look.width;
         self.line(&cut(text, width));
     }
 
     /// Prose.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(in crate::view) fn text(&mut self, text: &str) {
         for line in wrapped(text, self.prose(0)) {
             self.line(&line);
         }
     }
 
     /// Prose behind a label.
-    pub(super) fn field(&mut self, label: &str, text: &str) {
+    pub(in crate::view) fn field(&mut self, label: &str, text: &str) {
         self.labelled(CYAN, label, text);
     }
 
     /// Prose behind a label that is to be seen.
-    pub(super) fn warning(&mut self, label: &str, text: &str) {
+    pub(in crate::view) fn warning(&mut self, label: &str, text: &str) {
         self.labelled(YELLOW, label, text);
     }
 

@@ -1,0 +1,256 @@
+//! What names of keys have in common: names split at colons, numbers and ids folded, so that `user:17:name` and
+//! `user:18:name` are two of `user:<n>:name`.
+//!
+//! Memory is bounded by [`MAX_PREFIXES`] patterns. When there are more, those of which there are the fewest keys are joined
+//! to what they have in common, `session:*`, until half of them are left; so each key costs a constant amount, and a
+//! pattern of many keys is found however late it comes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::details::Tally;
+use crate::bounds::MAX_PREFIXES;
+
+/// Parts of a name that are told apart; what is behind the last is not looked at.
+const LEVELS: usize = 4;
+
+/// The longest name of which the pattern is made; what is behind is left away.
+const LONGEST: usize = 256;
+
+/// A run of so many hexadecimal digits and hyphens, at least, is an id.
+const ID: usize = 8;
+
+/// And of so many at most: a SHA-256.
+const LONGEST_ID: usize = 64;
+
+/// What was joined.
+const OTHERS: &[u8] = b"*";
+
+/// Keys of one pattern.
+#[derive(Debug)]
+struct Pattern {
+    tally: Tally,
+    /// The first name, and how much of it all have.
+    name: Vec<u8>,
+    common: usize,
+}
+
+/// Counts keys by the patterns of their names.
+#[derive(Debug, Default)]
+pub(super) struct Prefixes {
+    patterns: HashMap<Vec<u8>, Pattern, foldhash::fast::RandomState>,
+    folded: Vec<u8>,
+}
+
+/// A prefix with what is below it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Branch {
+    pub(super) tally: Tally,
+    pub(super) below: BTreeMap<Vec<u8>, Branch>,
+    /// The part of the name as it is in all keys, where it is the same.
+    shown: Option<Vec<u8>>,
+}
+
+impl Prefixes {
+    pub(super) fn add(&mut self, name: &[u8], bytes: u64) {
+        let mut name = name.get(..LONGEST).unwrap_or(name);
+        fold(&mut name, &mut self.folded);
+        if let Some(pattern) = self.patterns.get_mut(&self.folded) {
+            pattern.tally.add(bytes);
+            pattern.common = common(&pattern.name[..pattern.common], name);
+            return;
+        }
+        if self.patterns.len() >= MAX_PREFIXES {
+            self.join();
+        }
+        let pattern = Pattern { tally: Tally { keys: 1, bytes }, name: name.to_vec(), common: name.len() };
+        self.patterns.insert(self.folded.clone(), pattern);
+    }
+
+    /// Joins the smallest until half are left.
+    fn join(&mut self) {
+        let mut few = 1;
+        while self.patterns.len() > MAX_PREFIXES / 2 {
+            let small: Vec<Vec<u8>> = self
+                .patterns
+                .iter()
+                .filter(|(folded, pattern)| pattern.tally.keys <= few && folded.as_slice() != OTHERS)
+                .map(|(folded, _)| folded.clone())
+                .collect();
+            for folded in small {
+                let Some(pattern) = self.patterns.remove(&folded) else { continue };
+                // Of `a:*` the parent is `*`.
+                let parts = folded.strip_suffix(OTHERS).and_then(|folded| folded.strip_suffix(b":")).unwrap_or(&folded);
+                let parent = parts.iter().rposition(|byte| *byte == b':').map_or(0, |colon| colon + 1);
+                let levels = parts[..parent].iter().filter(|byte| **byte == b':').count();
+                let name = &pattern.name[..level_end(&pattern.name, levels)];
+                let into = self.patterns.entry([&parts[..parent], OTHERS].concat()).or_insert_with(|| Pattern {
+                    tally: Tally::default(),
+                    name: name.to_vec(),
+                    common: name.len(),
+                });
+                into.tally.join(pattern.tally);
+                into.common = common(&into.name[..into.common], &name[..pattern.common.min(name.len())]);
+            }
+            few = few.saturating_mul(4);
+        }
+    }
+
+    /// The patterns with the most bytes: pattern, keys, bytes.
+    pub(super) fn most(&self, wanted: usize) -> Vec<(&[u8], Tally)> {
+        let mut sorted: Vec<_> =
+            self.patterns.iter().map(|(folded, pattern)| (folded.as_slice(), pattern.tally)).collect();
+        sorted.sort_by(|a, b| b.1.bytes.cmp(&a.1.bytes).then_with(|| a.0.cmp(b.0)));
+        sorted.truncate(wanted);
+        sorted
+    }
+
+    /// All of it as a tree.
+    pub(super) fn tree(&self) -> Branch {
+        let mut root = Branch::default();
+        for (folded, pattern) in &self.patterns {
+            root.tally.join(pattern.tally);
+            let (mut branch, mut rest, mut level) = (&mut root, folded.as_slice(), 0);
+            while !rest.is_empty() {
+                let end = memchr::memchr(b':', rest).map_or(rest.len(), |colon| colon + 1);
+                let (part, behind) = rest.split_at(end);
+                let fresh = !branch.below.contains_key(part);
+                branch = branch.below.entry(part.to_vec()).or_default();
+                branch.tally.join(pattern.tally);
+                let (begin, end) = (level_end(&pattern.name, level), level_end(&pattern.name, level + 1));
+                let own = (part != OTHERS && end <= pattern.common).then(|| pattern.name[begin..end].to_vec());
+                if fresh {
+                    branch.shown = own;
+                } else if branch.shown != own {
+                    branch.shown = None;
+                }
+                (rest, level) = (behind, level + 1);
+            }
+        }
+        root
+    }
+}
+
+impl Branch {
+    /// The part's name: as it is in all its keys, or folded.
+    pub(super) fn name<'a>(&'a self, folded: &'a [u8]) -> &'a [u8] {
+        self.shown.as_deref().unwrap_or(folded)
+    }
+}
+
+/// How many bytes two have in common at the beginning.
+fn common(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
+}
+
+/// Where the parts of a name end of which there are so many.
+fn level_end(name: &[u8], levels: usize) -> usize {
+    if levels == 0 {
+        return 0;
+    }
+    memchr::memchr_iter(b':', name).nth(levels - 1).map_or(name.len(), |colon| colon + 1)
+}
+
+/// Makes the pattern, and cuts the name to the parts that are in it.
+fn fold(name: &mut &[u8], folded: &mut Vec<u8>) {
+    folded.clear();
+    let whole: &[u8] = name;
+    let (mut at, mut level) = (0, 1);
+    while let Some(&byte) = whole.get(at) {
+        match byte {
+            b':' => {
+                folded.push(byte);
+                at += 1;
+                if level == LEVELS {
+                    folded.extend_from_slice(OTHERS);
+                    *name = &whole[..at];
+                    return;
+                }
+                level += 1;
+            }
+            _ => {
+                let digits = whole[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let hex = if at == 0 || !whole[at - 1].is_ascii_alphanumeric() { id_length(&whole[at..]) } else { 0 };
+                if hex > digits {
+                    folded.extend_from_slice(b"<id>");
+                    at += hex;
+                } else if digits > 0 {
+                    folded.extend_from_slice(b"<n>");
+                    at += digits;
+                } else {
+                    folded.push(byte);
+                    at += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The length of the id that a word begins with, 0 where it is none: hexadecimal digits, some of them numbers.
+fn id_length(word: &[u8]) -> usize {
+    let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
+    let length = word.iter().take(LONGEST_ID).take_while(is_part).count();
+    let ends = word.get(length).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    if length >= ID && ends && word[..length].iter().any(u8::is_ascii_digit) { length } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(name: &str) -> String {
+        let mut folded = Vec::new();
+        fold(&mut name.as_bytes(), &mut folded);
+        String::from_utf8(folded).unwrap()
+    }
+
+    #[test]
+    fn numbers_and_ids_are_folded() {
+        assert_eq!(pattern("user:17:name"), "user:<n>:name");
+        assert_eq!(pattern("key:000000012345"), "key:<n>");
+        assert_eq!(pattern("memtier-77"), "memtier-<n>");
+        assert_eq!(pattern("session:0b7e8a4c-1f3d-4e8a-9c2b-5d6e7f8a9b0c"), "session:<id>");
+        assert_eq!(pattern("deadbeef:x"), "deadbeef:x", "a word, for all one can tell");
+        assert_eq!(pattern("a:b:c:d:e:f"), "a:b:c:d:*");
+        assert_eq!(pattern(""), "");
+    }
+
+    #[test]
+    fn the_tree_has_all_keys_and_shows_what_does_not_vary() {
+        let mut prefixes = Prefixes::default();
+        for (name, bytes) in [("s500:a:1", 10), ("s500:a:2", 20), ("s500:b", 5), ("x", 1)] {
+            prefixes.add(name.as_bytes(), bytes);
+        }
+        let tree = prefixes.tree();
+        assert_eq!(tree.tally, Tally { keys: 4, bytes: 36 });
+        let (folded, first) = tree.below.iter().next().unwrap();
+        assert_eq!((folded.as_slice(), first.name(folded)), (&b"s<n>:"[..], &b"s500:"[..]));
+        assert_eq!(first.tally, Tally { keys: 3, bytes: 35 });
+        let leaf = &first.below[&b"a:"[..]].below[&b"<n>"[..]];
+        assert_eq!((leaf.tally.keys, leaf.name(b"<n>")), (2, &b"<n>"[..]));
+    }
+
+    #[test]
+    fn beyond_the_bound_the_rare_are_joined_and_the_frequent_kept() {
+        let mut prefixes = Prefixes::default();
+        let letters = |mut number: u32| {
+            let mut word = String::new();
+            for _ in 0..6 {
+                word.push(char::from(b'g' + (number % 20) as u8));
+                number /= 20;
+            }
+            word
+        };
+        for number in 0..50_000 {
+            prefixes.add(format!("session:{}", letters(number)).as_bytes(), 2);
+            prefixes.add(format!("late:{}:x", letters(number)).as_bytes(), 1);
+            if number > 20_000 {
+                prefixes.add(b"frequent:key", 3);
+            }
+            assert!(prefixes.patterns.len() <= MAX_PREFIXES);
+        }
+        let tree = prefixes.tree();
+        assert_eq!(tree.tally, Tally { keys: 129_999, bytes: 150_000 + 3 * 29_999 });
+        assert_eq!(tree.below[&b"session:"[..]].tally, Tally { keys: 50_000, bytes: 100_000 });
+        assert_eq!(tree.below[&b"frequent:"[..]].tally.keys, 29_999);
+    }
+}
