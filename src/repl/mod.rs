@@ -24,6 +24,8 @@ mod peers;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ends;
 
 pub use event::{Event, Kind, Phase, Side, Sink};
 pub use notes::Note;

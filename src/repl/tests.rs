@@ -29,7 +29,7 @@ const OTHER_ID: &str = "0123456789abcdef0123456789abcdef01234567";
 const MARK: &str = "5a1ba13e5a1ba13e5a1ba13e5a1ba13e5a1ba13e";
 
 /// A connection as the tracker has it: the only way to one goes through a frame.
-fn connection(number: u32, syn_seen: bool) -> Connection {
+pub(super) fn connection(number: u32, syn_seen: bool) -> Connection {
     struct Catch(Option<Connection>);
     impl Receiver for Catch {
         fn data(&mut self, _: &Connection, _: Direction, _: Position, _: &[u8], _: Stamp) {}

@@ -473,7 +473,7 @@ impl Master {
             stats: Stats::default(),
             actions: VecDeque::new(),
             next_cron: Moment(0),
-            next_ping: Moment(0),
+            next_ping: Moment(settings.ping_period),
             alone_since: Moment(0),
         }
     }
@@ -554,18 +554,18 @@ impl Master {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Moment) {
-        self.start_waiting(now);
         self.tick_failover(now);
-        if now < self.next_cron {
-            return;
+        if now >= self.next_cron {
+            self.next_cron = now.after(CRON_MILLIS);
+            self.send_keepalives();
+            self.drop_silent(now);
+            self.check_limits(now);
+            self.ping(now);
+            self.end_waiting(now);
+            self.free_backlog(now);
         }
-        self.next_cron = now.after(CRON_MILLIS);
-        self.send_keepalives();
-        self.drop_silent(now);
-        self.check_limits(now);
-        self.ping(now);
-        self.end_waiting(now);
-        self.free_backlog(now);
+        // Last, so that the stream is still where the snapshot is taken when the action is read.
+        self.start_waiting(now);
     }
 
     /// A connection that may become a replica's, and the address that it comes from. Needs to be told only for INFO, ROLE and

@@ -74,11 +74,12 @@ impl Master {
     /// The heartbeat. Only a top-level master makes one: what a chained replica sends is its master's stream. None while
     /// FAILOVER waits for a replica to have everything.
     pub(super) fn ping(&mut self, now: Moment) {
-        if now < self.next_ping {
+        let alone = !self.has_replicas();
+        if now < self.next_ping && !alone {
             return;
         }
         self.next_ping = now.after(self.settings.ping_period);
-        if self.has_replicas() && !self.failover.in_progress() {
+        if !alone && !self.failover.in_progress() {
             self.append(None, self.settings.compat.ping(), now);
         }
     }

@@ -185,6 +185,9 @@ impl Master {
             Event::FullSync { .. } => {
                 self.failover_settled();
                 self.cut_replicas(now);
+                // The data that the old history is about goes: nobody may continue it here.
+                self.offset = self.offset();
+                self.backlog = None;
             }
             Event::Synced { replid, offset, .. } => {
                 if let Some((replid, offset)) = replid.zip(offset) {
@@ -202,11 +205,10 @@ impl Master {
             Event::Continued { replid, offset } => {
                 self.failover_settled();
                 if self.backlog.is_none() || self.offset() != offset {
+                    self.history.adopt(replid);
                     self.recreate_backlog(offset);
-                }
-                if let Some(replid) = replid
-                    && !replid.matches(&self.history.replid())
-                {
+                    self.cut_replicas(now);
+                } else if !replid.matches(&self.history.replid()) {
                     self.history.shift(replid, offset);
                     self.cut_replicas(now);
                 }

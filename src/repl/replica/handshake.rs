@@ -248,7 +248,8 @@ impl Replica {
         let Some(cached) = self.cached else {
             return self.lose(Lost::Protocol("+CONTINUE, where there is nothing to continue".to_owned()), now);
         };
-        self.begin_stream(Some(replid.unwrap_or(cached.replid)), cached.offset, cached.db, now);
+        let replid = replid.unwrap_or(cached.replid);
+        self.begin_stream(Some(replid), cached.offset, cached.db, now);
         self.tell(Event::Continued { replid, offset: cached.offset });
     }
 }

@@ -248,8 +248,8 @@ pub enum Event {
     },
     /// A partial sync was granted: CONNECTED.
     Continued {
-        /// The master's history, where it was told; perhaps not the one that was asked for.
-        replid: Option<Replid>,
+        /// The history followed from now on; perhaps not the one that was asked for.
+        replid: Replid,
         /// The offset after which the stream goes on.
         offset: Offset,
     },
