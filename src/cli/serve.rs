@@ -3,13 +3,19 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::args::{Role, ServeArgs};
+use super::args::{RdbSource, Role, ServeArgs};
+use super::rdb::source::{Taker, feed};
 use super::{Exit, say};
+use crate::engine::load::Loader;
 use crate::engine::server::serve;
 use crate::engine::{Config, Engine, Process, Random};
+use crate::rdb::{Checksum, Decoder, Depth, RdbError};
+use crate::repl::event::Replid;
+use crate::units::Offset;
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let (config, replicaof, users) = configure(args)?;
@@ -31,6 +37,9 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     }
     let port = u16::try_from(engine.config.number("port")).unwrap_or(0);
     engine.process = process(port);
+    if let Some(file) = args.rdb.as_ref().or(args.load.as_ref()) {
+        seed(&mut engine, file, args)?;
+    }
     engine.refresh();
     let role = if replicaof.is_some() { "replica" } else { "master" };
     serve(engine, &addresses, replicaof, Box::new(log), |bound| {
@@ -40,6 +49,62 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         let _ = writeln!(stdout, "ready: {role} on {}", list.join(", ")).and_then(|()| stdout.flush());
     })?;
     Ok(Exit::Fine)
+}
+
+/// Takes an RDB as it is read.
+struct Seed {
+    decoder: Decoder<Loader>,
+    error: Option<RdbError>,
+}
+
+impl Taker for Seed {
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        match self.decoder.push(bytes) {
+            Ok(progress) => progress.consumed,
+            Err(error) => {
+                self.error = Some(error);
+                bytes.len()
+            }
+        }
+    }
+}
+
+/// Fills the engine with an RDB's keys; with a capture's, its place in the stream is taken, too.
+fn seed(engine: &mut Engine, file: &Path, args: &ServeArgs) -> anyhow::Result<()> {
+    let name = file.display();
+    let now = engine.process.started_at;
+    let loader = Loader::new(engine.keyspace.databases(), Some(now));
+    let mut seed = Seed { decoder: Decoder::new(loader, Depth::Full), error: None };
+    feed(&RdbSource { file: file.to_owned(), link: args.link }, &mut seed)?;
+    if let Some(error) = seed.error {
+        return Err(error).with_context(|| name.to_string());
+    }
+    if !seed.decoder.ended() {
+        bail!("{name}: the RDB is cut");
+    }
+    let loaded = seed.decoder.into_values().finish();
+    if let Some(Checksum::Bad { .. }) = loaded.checksum {
+        bail!("{name}: the RDB's checksum is wrong");
+    }
+    if let Some(fault) = &loaded.fault {
+        bail!("{name}: {fault}");
+    }
+    if args.load.is_some() {
+        let aux = |key: &str| {
+            let (_, value) = loaded.aux.iter().find(|(name, _)| name == key.as_bytes())?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        match aux("repl-id").zip(aux("repl-offset").and_then(|offset| offset.parse().ok())) {
+            Some((id, offset)) => engine.master.resume(Replid::from_wire(id.as_bytes()), Offset(offset)),
+            None => say(&format!("{name}: the RDB does not tell its place in the stream; a new history begins")),
+        }
+    }
+    let expired = if loaded.expired > 0 { format!(", {} had expired", loaded.expired) } else { String::new() };
+    let keys: usize = (0..loaded.keyspace.databases()).map(|db| loaded.keyspace.size(db).keys).sum();
+    engine.functions = loaded.functions;
+    engine.keyspace.replace(loaded.keyspace);
+    say(&format!("{name}: {keys} keys loaded{expired}"));
+    Ok(())
 }
 
 fn process(port: u16) -> Process {

@@ -30,6 +30,7 @@ mod reply;
 pub mod request;
 pub mod save;
 pub mod server;
+mod tell;
 #[cfg(test)]
 mod testing;
 mod users;
@@ -48,5 +49,6 @@ pub use propagation::{Stream, encode};
 pub use random::Random;
 pub use replication::{Snapshot, Task};
 pub use reply::Reply;
+pub use tell::tell;
 pub use users::{User, Users};
 pub use value::{Blob, Value};

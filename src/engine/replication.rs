@@ -630,7 +630,10 @@ fn event_words(event: &Event) -> String {
         ),
         Event::Synced { .. } => "MASTER <-> REPLICA sync: Finished with success".to_owned(),
         Event::Continued { replid, offset } => {
-            format!("Successful partial resynchronization with master, {} from offset {offset} on", known(replid))
+            format!(
+                "Successful partial resynchronization with master, {} from offset {offset} on",
+                known(&Some(*replid))
+            )
         }
         Event::PsyncRefused { reply, .. } => format!("Master replied to PSYNC with {reply}"),
         Event::Lost(reason) => format!("Connection with master lost: {reason}"),

@@ -6,7 +6,7 @@ mod explain;
 mod filter;
 mod progress;
 mod salvage;
-mod source;
+pub(super) mod source;
 mod watched;
 
 use std::io::{self, IsTerminal, Write};

@@ -19,7 +19,7 @@ use crate::repl::words::{self, PayloadHeader};
 use crate::units::LinkNumber;
 
 /// Takes an RDB's bytes. Gives how many belonged to it; fewer than there were means that it has ended.
-pub(super) trait Taker {
+pub(in crate::cli) trait Taker {
     fn take(&mut self, bytes: &[u8]) -> usize;
 
     /// Keys found so far, for the person who waits.
@@ -44,7 +44,7 @@ pub(super) trait Taker {
 }
 
 /// Hands an RDB to `taker`. Gives how many bytes of the file follow it.
-pub(super) fn feed(source: &RdbSource, taker: &mut dyn Taker) -> anyhow::Result<u64> {
+pub(in crate::cli) fn feed(source: &RdbSource, taker: &mut dyn Taker) -> anyhow::Result<u64> {
     let (path, link) = (source.file.as_path(), source.link);
     let name = path.display().to_string();
     let mut total = None;

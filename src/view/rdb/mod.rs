@@ -9,8 +9,8 @@ mod glob;
 mod info;
 mod keys;
 mod pending;
-mod templates;
 mod salvage;
+mod templates;
 
 pub use commands::Commands;
 pub use diff::{Counts, Diff, DiffError, Keyspace, SortedKeyspace};
