@@ -215,3 +215,6 @@ pub const MAX_INFO_AUX: usize = 256;
 
 /// Databases that `rdb info` lists.
 pub const MAX_INFO_DATABASES: usize = 65_536;
+
+/// How many members SRANDMEMBER and its like give at most when they may give the same ones again (a negative count).
+pub const RANDOM_MEMBERS: i64 = 1 << 24;

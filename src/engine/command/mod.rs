@@ -9,6 +9,7 @@ mod connection;
 mod keys;
 mod lists;
 mod scan;
+mod sets;
 mod strings;
 mod transactions;
 
@@ -123,7 +124,7 @@ impl Spec {
 
 /// All tables.
 const GROUPS: &[&[Spec]] =
-    &[connection::COMMANDS, keys::COMMANDS, lists::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+    &[connection::COMMANDS, keys::COMMANDS, lists::COMMANDS, sets::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
 
 /// Finds commands by their names.
 #[derive(Debug)]
