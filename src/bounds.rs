@@ -308,3 +308,5 @@ pub const SALVAGE_FRONT: usize = 64 << 10;
 
 /// Losses that `rdb salvage` lists one by one; all are counted.
 pub const MAX_LOSSES_LISTED: usize = 10_000;
+/// How many members SRANDMEMBER and its like give at most when they may give the same ones again (a negative count).
+pub const RANDOM_MEMBERS: i64 = 1 << 24;

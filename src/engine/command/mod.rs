@@ -13,6 +13,7 @@ mod lists;
 mod replication;
 mod scan;
 mod server;
+mod sets;
 mod strings;
 mod transactions;
 
@@ -200,6 +201,7 @@ const GROUPS: &[&[Spec]] = &[
     lists::COMMANDS,
     replication::COMMANDS,
     server::COMMANDS,
+    sets::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
 ];

@@ -4,8 +4,23 @@
 //! the last one, which was visited, into the hole. So whatever is there all the time is given, and some things twice.
 
 use crate::engine::args::Args;
+use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
 use crate::engine::glob;
+use crate::engine::reply::Reply;
+
+/// Checks the cursor at `index`, which servers do before they look at the key.
+pub(super) fn check_cursor(args: Args<'_>, index: usize) -> Result<u64, CommandError> {
+    let cursor = std::str::from_utf8(args.get(index)).ok().and_then(|text| text.parse().ok());
+    cursor.ok_or(CommandError::fixed("ERR invalid cursor"))
+}
+
+/// Answers for a key that is not there.
+pub(super) fn answer_nothing(reply: &mut Reply) {
+    reply.array(2);
+    reply.bulk(b"0");
+    reply.array(0);
+}
 
 /// Cursor and options of a SCAN.
 pub(super) struct Options<'a> {
@@ -15,14 +30,16 @@ pub(super) struct Options<'a> {
     type_name: Option<&'a [u8]>,
     /// HSCAN's NOVALUES.
     pub(super) no_values: bool,
+    /// ZSCAN's NOSCORES.
+    pub(super) no_scores: bool,
 }
 
 impl<'a> Options<'a> {
     /// Reads the cursor at `index` and what follows it. TYPE is for keys only.
     pub(super) fn read(args: Args<'a>, index: usize, of_keys: bool) -> Result<Self, CommandError> {
-        let invalid = CommandError::fixed("ERR invalid cursor");
-        let cursor = std::str::from_utf8(args.get(index)).ok().and_then(|text| text.parse().ok()).ok_or(invalid)?;
-        let mut options = Self { cursor, count: 10, pattern: None, type_name: None, no_values: false };
+        let cursor = check_cursor(args, index)?;
+        let mut options =
+            Self { cursor, count: 10, pattern: None, type_name: None, no_values: false, no_scores: false };
         let mut index = index + 1;
         while index < args.len() {
             let value = args.find(index + 1).ok_or(CommandError::SYNTAX);
@@ -39,11 +56,30 @@ impl<'a> Options<'a> {
                     index += 1;
                     continue;
                 }
+                () if args.is(index, "NOSCORES") && !of_keys => {
+                    options.no_scores = true;
+                    index += 1;
+                    continue;
+                }
                 () => return Err(CommandError::SYNTAX),
             }
             index += 2;
         }
         Ok(options)
+    }
+
+    /// NOVALUES is HSCAN's, NOSCORES ZSCAN's: all other commands refuse them.
+    pub(super) fn refuse_no_values(&self, dialect: Dialect) -> Result<(), CommandError> {
+        let known = dialect.is_redis_since(7, 4) || dialect.is_valkey_since(8, 0);
+        match (self.no_values, self.no_scores) {
+            (true, _) if known => Err(CommandError::fixed("ERR NOVALUES option can only be used in HSCAN")),
+            (true, _) => Err(CommandError::SYNTAX),
+            (_, true) if dialect.is_valkey_since(8, 1) => {
+                Err(CommandError::fixed("ERR NOSCORES option can only be used in ZSCAN"))
+            }
+            (_, true) => Err(CommandError::SYNTAX),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn matches(&self, name: &[u8]) -> bool {
