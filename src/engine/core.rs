@@ -1,6 +1,7 @@
 //! The engine without its server: state, and the execution of one command. It knows no sockets; time is told to it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::args::{Args, Ranges};
 use super::command::{self, Flag, Spec};
@@ -11,7 +12,7 @@ use super::keyspace::Keyspace;
 use super::propagation::Stream;
 use super::random::Random;
 use super::reply::Reply;
-use super::value::Blob;
+use super::value::{Blob, Value};
 
 /// Names a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +52,15 @@ pub enum Request {
         /// Until when, in milliseconds since 1970.
         until: Option<i64>,
     },
+    /// The same, and to run these words then in place of the command: `$` of XREAD means the end as it is now.
+    BlockAs {
+        /// The keys, of the session's database.
+        keys: Vec<Blob>,
+        /// Until when, in milliseconds since 1970.
+        until: Option<i64>,
+        /// The command to run.
+        words: Vec<Blob>,
+    },
     /// To close the connection once the answer is out.
     Close,
     /// To answer by what stands beyond one command: replication, other clients, the process.
@@ -63,6 +73,7 @@ pub enum Request {
 pub struct Stats {
     pub commands: u64,
     pub expired_keys: u64,
+    pub expired_fields: u64,
     pub hits: u64,
     pub misses: u64,
     /// Commands of a master that could not be applied.
@@ -249,8 +260,55 @@ impl Engine {
                 self.stream.end_unit(self.dialect);
                 expired += 1;
             }
+            while expired < limit
+                && let Some(key) = self.keyspace.next_expired_field(db, now)
+            {
+                expired += self.expire_fields(db, &key, now, limit - expired).max(1);
+            }
         }
         expired
+    }
+
+    /// Deletes fields of a hash that have expired, at most so many, and tells the replicas; gives how many there were.
+    fn expire_fields(&mut self, db: usize, key: &[u8], now: i64, limit: usize) -> usize {
+        let Some(Value::Hash(hash)) = self.keyspace.value_mut(db, key) else {
+            self.keyspace.note_fields(db, key);
+            return 0;
+        };
+        let fields = hash.expired(now, limit);
+        let hash = Arc::make_mut(hash);
+        for field in &fields {
+            hash.remove(field);
+        }
+        let emptied = hash.is_empty();
+        self.keyspace.note_fields(db, key);
+        if fields.is_empty() {
+            return 0;
+        }
+        if emptied {
+            self.keyspace.remove(db, key);
+        }
+        self.touch(db, key);
+        match self.dialect.family {
+            // Each is an effect of its own…
+            Family::Redis => {
+                for field in &fields {
+                    self.stream.push(db, [&b"HDEL"[..], key, field].into_iter());
+                    self.stream.end_unit(self.dialect);
+                }
+            }
+            // …or one for all, and where none is left Valkey says that of the key, too.
+            Family::Valkey => {
+                let words: Vec<&[u8]> = [&b"HDEL"[..], key].into_iter().chain(fields.iter().map(|it| &**it)).collect();
+                self.stream.push(db, words.into_iter());
+                if emptied {
+                    self.stream.push(db, [self.delete_word(), key].into_iter());
+                }
+                self.stream.end_unit(self.dialect);
+            }
+        }
+        self.stats.expired_fields += fields.len() as u64;
+        fields.len()
     }
 
     /// Empties a database.
