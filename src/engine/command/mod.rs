@@ -10,6 +10,7 @@ mod connection;
 mod hyperloglog;
 mod keys;
 mod scan;
+mod streams;
 mod strings;
 mod transactions;
 
@@ -163,6 +164,7 @@ const GROUPS: &[&[Spec]] = &[
     connection::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    streams::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
 ];
