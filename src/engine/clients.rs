@@ -130,13 +130,13 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Adds a command.
-    pub fn push(&mut self, args: Args<'_>) {
-        encode(&mut self.bytes, args.from(0));
+    /// Adds a command by its words.
+    pub fn push<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone) {
+        encode(&mut self.bytes, words.clone());
         // Where the words stand is found from behind: each is followed by CRLF, and its length is known.
         let mut end = self.bytes.len();
-        let mut ranges: Ranges = Vec::with_capacity(args.len());
-        for word in args.from(0).rev() {
+        let mut ranges: Ranges = Vec::with_capacity(words.len());
+        for word in words.rev() {
             let until = end - 2;
             let from = until - word.len();
             ranges.push((from, until));

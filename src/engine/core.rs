@@ -1,6 +1,7 @@
 //! The engine without its server: state, and the execution of one command. It knows no sockets; time is told to it.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::args::{Args, Ranges};
 use super::clients::{Blocked, BlockedOn, Clients, Queue, Session, SessionId};
@@ -16,7 +17,7 @@ use super::random::Random;
 use super::replication::{Link, Task};
 use super::reply::Reply;
 use super::users::Users;
-use super::value::Blob;
+use super::value::{Blob, Value};
 use crate::repl::master::{self, Master};
 use crate::repl::replica::{self, Replica};
 use crate::units::Offset;
@@ -31,6 +32,15 @@ pub enum Request {
         keys: Vec<Blob>,
         /// Until when, in milliseconds since 1970; `None` for ever.
         until: Option<i64>,
+    },
+    /// The same, and to run these words then in place of the command: `$` of XREAD means the end as it is now.
+    BlockAs {
+        /// The keys, of the session's database.
+        keys: Vec<Blob>,
+        /// Until when, in milliseconds since 1970.
+        until: Option<i64>,
+        /// The command to run.
+        words: Vec<Blob>,
     },
 }
 
@@ -54,6 +64,7 @@ pub struct Stats {
     pub sync_partial_ok: u64,
     pub sync_partial_err: u64,
     pub expired_keys: u64,
+    pub expired_fields: u64,
     pub hits: u64,
     pub misses: u64,
     /// Changes of keys.
@@ -237,15 +248,15 @@ impl Engine {
         session.active = now;
         if session.queue.is_some() && !spec.has(Flag::Transaction) {
             if let Some(queue) = &mut session.queue {
-                queue.push(args);
+                queue.push(args.from(0));
             }
             reply.raw(b"+QUEUED\r\n");
             return;
         }
         let request = self.run(spec, session, args, reply, Origin::Client, now);
         self.end_unit(now);
-        if let Some(Request::Block { keys, until }) = request {
-            self.block(session, args, keys, until);
+        if let Some(request) = request {
+            self.wait(session, args, request, None);
         }
     }
 
@@ -378,8 +389,55 @@ impl Engine {
                 self.end_unit(now);
                 expired += 1;
             }
+            while expired < limit
+                && let Some(key) = self.keyspace.next_expired_field(db, now)
+            {
+                expired += self.expire_fields(db, &key, now, limit - expired).max(1);
+            }
         }
         expired
+    }
+
+    /// Deletes fields of a hash that have expired, at most so many, and tells the replicas; gives how many there were.
+    fn expire_fields(&mut self, db: usize, key: &[u8], now: i64, limit: usize) -> usize {
+        let Some(Value::Hash(hash)) = self.keyspace.value_mut(db, key) else {
+            self.keyspace.note_fields(db, key);
+            return 0;
+        };
+        let fields = hash.expired(now, limit);
+        let hash = Arc::make_mut(hash);
+        for field in &fields {
+            hash.remove(field);
+        }
+        let emptied = hash.is_empty();
+        self.keyspace.note_fields(db, key);
+        if fields.is_empty() {
+            return 0;
+        }
+        if emptied {
+            self.keyspace.remove(db, key);
+        }
+        self.touch(db, key);
+        match self.dialect.family {
+            // Each is an effect of its own…
+            Family::Redis => {
+                for field in &fields {
+                    self.stream.push(db, [&b"HDEL"[..], key, field].into_iter());
+                    self.end_unit(now);
+                }
+            }
+            // …or one for all, and where none is left Valkey says that of the key, too.
+            Family::Valkey => {
+                let words: Vec<&[u8]> = [&b"HDEL"[..], key].into_iter().chain(fields.iter().map(|it| &**it)).collect();
+                self.stream.push(db, words.into_iter());
+                if emptied {
+                    self.stream.push(db, [self.delete_word(), key].into_iter());
+                }
+                self.end_unit(now);
+            }
+        }
+        self.stats.expired_fields += fields.len() as u64;
+        fields.len()
     }
 
     /// Empties a database.
@@ -450,10 +508,24 @@ impl Engine {
         }
     }
 
-    /// A session waits: its command is kept, to be run again when one of the keys has something.
-    fn block(&mut self, session: &mut Session, args: Args<'_>, keys: Vec<Blob>, until: Option<i64>) {
+    /// A session waits, as its command has asked for: for so long, or as long as it was to wait before.
+    fn wait(&mut self, session: &mut Session, args: Args<'_>, request: Request, before: Option<Option<i64>>) {
         let mut command = Queue::default();
-        command.push(args);
+        let (keys, until) = match request {
+            Request::Block { keys, until } => {
+                command.push(args.from(0));
+                (keys, until)
+            }
+            Request::BlockAs { keys, until, words } => {
+                command.push(words.iter().map(|word| &word[..]));
+                (keys, until)
+            }
+        };
+        self.block(session, command, keys, before.unwrap_or(until));
+    }
+
+    /// A session waits: its command is kept, to be run again when one of the keys has something.
+    fn block(&mut self, session: &mut Session, command: Queue, keys: Vec<Blob>, until: Option<i64>) {
         let mut places: Vec<(usize, Blob)> = Vec::with_capacity(keys.len());
         for key in keys {
             let place = (session.db, key);
@@ -504,9 +576,9 @@ impl Engine {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
                     let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
                     self.end_unit(now);
-                    if let Some(Request::Block { keys, .. }) = request {
+                    if let Some(request) = request {
                         // It keeps its time, though not its turn.
-                        self.block(&mut session, args, keys, blocked.until);
+                        self.wait(&mut session, args, request, Some(blocked.until));
                     }
                 }
                 if !reply.is_empty() {

@@ -11,7 +11,7 @@
 //! raised, so that it is not given twice.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -61,6 +61,31 @@ struct Database {
     volatile: usize,
     /// When keys expire, the soonest on top. An entry counts only if the key still expires then.
     due: BinaryHeap<Reverse<(i64, Blob)>>,
+    /// Hashes of which fields expire.
+    hashes: Hashes,
+}
+
+/// When the first field of a hash expires, by key and in order.
+#[derive(Debug, Default)]
+struct Hashes {
+    by_key: HashMap<Blob, i64, RandomState>,
+    due: BTreeSet<(i64, Blob)>,
+}
+
+impl Hashes {
+    fn set(&mut self, key: &[u8], at: Option<i64>) {
+        if at.is_none() && self.by_key.is_empty() || at.is_some() && self.by_key.get(key) == at.as_ref() {
+            return;
+        }
+        if let Some((key, before)) = self.by_key.remove_entry(key) {
+            self.due.remove(&(before, key));
+        }
+        if let Some(at) = at {
+            let key = Blob::from(key);
+            self.by_key.insert(key.clone(), at);
+            self.due.insert((at, key));
+        }
+    }
 }
 
 /// A snapshot under way.
@@ -179,8 +204,32 @@ impl Keyspace {
         Some(&mut entry.value)
     }
 
+    /// The expiry of a hash's fields has changed.
+    pub fn note_fields(&mut self, db: usize, key: &[u8]) {
+        let Some(database) = self.databases.get_mut(db) else { return };
+        let due = match database.table.get(key).map(|entry| &entry.value) {
+            Some(Value::Hash(hash)) => hash.next_due(),
+            _ => None,
+        };
+        database.hashes.set(key, due);
+    }
+
+    /// A hash of which a field has expired at this time.
+    #[must_use]
+    pub fn next_expired_field(&self, db: usize, now: i64) -> Option<Blob> {
+        let (at, key) = self.databases.get(db)?.hashes.due.first()?;
+        (now > *at).then(|| key.clone())
+    }
+
     /// Gives a key a value, in place of one that it may have.
     pub fn insert(&mut self, db: usize, key: &[u8], value: Value, expires_at: i64) {
+        if let Some(database) = self.databases.get_mut(db) {
+            let due = match &value {
+                Value::Hash(hash) if hash.volatile > 0 => hash.next_due(),
+                _ => None,
+            };
+            database.hashes.set(key, due);
+        }
         if let Some(index) = self.databases.get(db).and_then(|database| database.table.get_index_of(key)) {
             self.give(db, index);
             self.expire_at(db, index, expires_at);
@@ -236,6 +285,7 @@ impl Keyspace {
         let database = self.databases.get_mut(db)?;
         let (_, entry) = database.table.swap_remove_index(index)?;
         database.volatile -= usize::from(entry.expires_at != NEVER);
+        database.hashes.set(key, None);
         Some(entry)
     }
 

@@ -507,7 +507,7 @@ impl Engine {
             if queue.commands.is_empty() {
                 queue.db = session.db;
             }
-            queue.push(args);
+            queue.push(args.from(0));
         } else if !is("PING") && !is("REPLCONF") && !is("SELECT") {
             self.apply_or_note(&mut session, args, command.after, now);
         }

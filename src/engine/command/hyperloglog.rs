@@ -539,7 +539,7 @@ fn pfselftest(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
     use crate::engine::testing::Play;
 
     #[test]

@@ -14,6 +14,7 @@ mod replication;
 mod scan;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod transactions;
 
@@ -202,6 +203,7 @@ const GROUPS: &[&[Spec]] = &[
     replication::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
+    streams::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
 ];

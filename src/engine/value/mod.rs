@@ -20,7 +20,7 @@ pub use blob::Blob;
 pub use hash::{Field, Hash};
 pub use ranked::{Ranked, Scored};
 pub use sorted_set::SortedSet;
-pub use stream::{Consumer, Group, Pending, Stream};
+pub use stream::{Consumer, Excess, GREATEST_ID, Group, LEAST_ID, Pending, References, Stream, next_id, previous_id};
 pub use text::{Decimal, Text, integer};
 
 /// A list; the head is the front.
