@@ -81,7 +81,7 @@ impl Bench {
 
     fn stream(&mut self, id: ConnectionId) -> String {
         let bytes: Vec<u8> = self.master.stream(id).flatten().copied().collect();
-        self.master.stream_written(id, bytes.len(), self.now);
+        self.master.stream_written(id, bytes.len());
         String::from_utf8(bytes).unwrap()
     }
 
