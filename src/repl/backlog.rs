@@ -134,6 +134,7 @@ impl Backlog {
     /// What was staged up to `offset` has been applied, and counts. Nothing is taken back by it.
     pub fn commit(&mut self, offset: Offset) {
         self.committed = offset.clamp(self.committed, self.staged);
+        self.narrow();
     }
 
     /// What was staged and not committed will not be applied: the master is gone, and will be asked for it again.
@@ -153,28 +154,29 @@ impl Backlog {
     /// Gives up what is neither in the window nor needed: `needed` is the lowest byte that an attached replica has not
     /// got, where there is one.
     pub fn trim(&mut self, needed: Option<u64>) {
-        let next = self.committed.next_byte();
-        if !self.in_blocks {
-            self.first_byte = self.first_byte.max(next.saturating_sub(self.size));
-        }
-        while self.blocks.len() > 1
-            && let Some(block) = self.blocks.front()
+        self.narrow();
+        while self.is_overfull()
+            && let Some(end) = self.blocks.front().map(Block::end)
+            && needed.is_none_or(|needed| needed >= end)
         {
-            let end = block.end();
-            let wanted = needed.is_some_and(|needed| needed < end);
-            let in_window = if self.in_blocks { next.saturating_sub(end) <= self.size } else { end > self.first_byte };
-            if wanted || in_window || end > next {
-                break;
-            }
             self.blocks.pop_front();
             self.first_byte = self.first_byte.max(end);
         }
     }
 
-    /// Whether [`Backlog::trim`] would find something to do, replicas apart.
+    /// A ring's window is never longer than its size, whatever is held.
+    fn narrow(&mut self) {
+        if !self.in_blocks {
+            self.first_byte = self.first_byte.max(self.committed.next_byte().saturating_sub(self.size));
+        }
+    }
+
+    /// Whether the window can do without the oldest block: [`Backlog::trim`] has something to do unless a replica needs it.
     #[must_use]
     pub fn is_overfull(&self) -> bool {
-        self.histlen() > self.size
+        let next = self.committed.next_byte();
+        let Some(end) = self.blocks.front().filter(|_| self.blocks.len() > 1).map(Block::end) else { return false };
+        end <= next && if self.in_blocks { next - end > self.size } else { end <= self.first_byte }
     }
 
     /// Changes `repl-backlog-size`. What is held stays as far as it fits; a larger one fills up as the stream goes on.

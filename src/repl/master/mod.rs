@@ -49,7 +49,7 @@
 //! // When the socket takes bytes: write the slices of `stream`, and say how much went.
 //! let length = master.stream(replica).map(<[u8]>::len).sum();
 //! assert_eq!(length, b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".len() + b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n".len());
-//! master.stream_written(replica, length, Moment(5003));
+//! master.stream_written(replica, length);
 //! ```
 //!
 //! Bytes of [`Action::Write`] go before bytes of [`Master::stream`] that were not written yet; the machine writes

@@ -92,7 +92,7 @@ impl Master {
     }
 
     /// So many of those bytes were written.
-    pub fn stream_written(&mut self, connection: ConnectionId, bytes: usize, _now: Moment) {
+    pub fn stream_written(&mut self, connection: ConnectionId, bytes: usize) {
         let end = self.offset().next_byte();
         if let Some(connection) = self.connections.get_mut(&connection) {
             connection.next = connection.next.saturating_add(bytes as u64).min(end);

@@ -161,7 +161,7 @@ impl Replica {
     }
 
     /// The main connection while the other one carries the RDB.
-    pub(super) fn next_of_main_channel<'a>(&mut self, input: &mut &'a [u8], now: Moment) -> Step<'a> {
+    pub(super) fn next_of_main_channel<'s, 'i: 's>(&mut self, input: &mut &'i [u8], now: Moment) -> Step<'s> {
         let State::Transfer(sync) = &mut self.state else { return Step::NeedMore };
         let Some((_, join)) = &mut sync.two else { return Step::NeedMore };
         if input.is_empty() {

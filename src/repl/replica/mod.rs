@@ -657,7 +657,7 @@ impl Replica {
 
     /// Takes what came on a channel, step by step: a slice of the socket's bytes, which may be cut anywhere. Call it
     /// again with the rest of the slice until it says [`Step::NeedMore`] or [`Step::Full`].
-    pub fn next<'a>(&'a mut self, channel: Channel, input: &mut &'a [u8], now: Moment) -> Step<'a> {
+    pub fn next<'s, 'i: 's>(&'s mut self, channel: Channel, input: &mut &'i [u8], now: Moment) -> Step<'s> {
         if !input.is_empty() {
             self.last_io = now;
         }
@@ -760,7 +760,7 @@ fn take_line(kept: &mut Vec<u8>, input: &mut &[u8]) -> Line {
     Line::Whole(line)
 }
 
-fn drop_all<'a>(input: &mut &'a [u8]) -> Step<'a> {
+fn drop_all<'s>(input: &mut &[u8]) -> Step<'s> {
     *input = &[];
     Step::NeedMore
 }

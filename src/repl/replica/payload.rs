@@ -39,7 +39,12 @@ impl Payload {
 
 impl Replica {
     /// The next step on the connection that carries the RDB.
-    pub(super) fn next_of_transfer<'a>(&'a mut self, channel: Channel, input: &mut &'a [u8], now: Moment) -> Step<'a> {
+    pub(super) fn next_of_transfer<'s, 'i: 's>(
+        &'s mut self,
+        channel: Channel,
+        input: &mut &'i [u8],
+        now: Moment,
+    ) -> Step<'s> {
         let State::Transfer(sync) = &mut self.state else { return Step::NeedMore };
         if matches!(sync.payload, Payload::Header) {
             let lines = match &mut sync.two {
@@ -94,7 +99,7 @@ impl Replica {
         }
     }
 
-    fn next_of_payload<'a>(&'a mut self, channel: Channel, input: &mut &'a [u8], now: Moment) -> Step<'a> {
+    fn next_of_payload<'s, 'i: 's>(&'s mut self, channel: Channel, input: &mut &'i [u8], now: Moment) -> Step<'s> {
         let State::Transfer(sync) = &mut self.state else { return Step::NeedMore };
         let over = match &mut sync.payload {
             // Nothing more is due on the RDB's own connection; on the only one the stream follows, for later.

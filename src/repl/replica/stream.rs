@@ -38,7 +38,7 @@ impl Replica {
         self.last_io = now;
     }
 
-    pub(super) fn next_of_stream<'a>(&'a mut self, input: &mut &'a [u8]) -> Step<'a> {
+    pub(super) fn next_of_stream<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Step<'s> {
         // What came while the RDB was loaded goes first.
         if self.buffer.at > 0 && self.buffer.rest().is_empty() {
             self.buffer = Buffer::default();
@@ -51,14 +51,14 @@ impl Replica {
         if self.told < available {
             let from = std::mem::replace(&mut self.told, available);
             self.read = self.read.advanced_by((available - from) as u64);
-            let source: &'a [u8] = if buffered { self.buffer.rest() } else { input };
+            let source: &'s [u8] = if buffered { self.buffer.rest() } else { input };
             return Step::Stream(source.get(from..).unwrap_or_default());
         }
         self.decode(buffered, input)
     }
 
     /// One element of the stream, which has been told.
-    fn decode<'a>(&'a mut self, buffered: bool, input: &mut &'a [u8]) -> Step<'a> {
+    fn decode<'s, 'i: 's>(&'s mut self, buffered: bool, input: &mut &'i [u8]) -> Step<'s> {
         let Self {
             decoder,
             buffer,
@@ -73,16 +73,20 @@ impl Replica {
             fsynced,
             ..
         } = self;
-        let mut source: &'a [u8] = if buffered { buffer.bytes.get(buffer.at..).unwrap_or_default() } else { input };
-        let before = source.len();
-        let step = decoder.next(&mut source);
-        let used = before - source.len();
-        *told -= used.min(*told);
-        if buffered {
-            buffer.at += used;
+        let Buffer { bytes, at } = buffer;
+        let (step, used) = if buffered {
+            let mut rest: &'s [u8] = bytes.get(*at..).unwrap_or_default();
+            let before = rest.len();
+            let step = decoder.next(&mut rest);
+            let used = before - rest.len();
+            *at += used;
+            (step, used)
         } else {
-            *input = source;
-        }
+            let before = input.len();
+            let step = decoder.next(input);
+            (step, before - input.len())
+        };
+        *told -= used.min(*told);
         match step {
             resp::Step::NeedMore => {
                 if buffered {
