@@ -5,7 +5,9 @@ mod prefixes;
 mod text;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
+
+use indexmap::IndexMap;
 
 use serde_json::{Map, Value, json};
 
@@ -36,7 +38,9 @@ pub struct Info {
     encodings: Counts,
     /// The biggest keys so far, the smallest of them on top.
     biggest: BinaryHeap<Reverse<Big>>,
-    prefixes: HashMap<Vec<u8>, (u64, u64), foldhash::fast::RandomState>,
+    prefixes: IndexMap<Vec<u8>, (u64, u64), foldhash::fast::RandomState>,
+    /// The place in `prefixes` of the last key's: the next one mostly has the same.
+    last_prefix: usize,
     checksum: Option<Checksum>,
     name: Vec<u8>,
     key: Option<(u64, &'static str)>,
@@ -158,11 +162,20 @@ impl Info {
     }
 
     fn count_prefix(&mut self, bytes: u64) {
-        let Some(end) = memchr::memchr(b':', &self.name[..self.name.len().min(MAX_PREFIX_LENGTH)]) else { return };
-        let prefix = &self.name[..=end];
-        if let Some((keys, total)) = self.prefixes.get_mut(prefix) {
+        // A prefix ends with the only colon in it, so what begins with it has it.
+        if let Some((prefix, (keys, total))) = self.prefixes.get_index_mut(self.last_prefix)
+            && self.name.starts_with(prefix)
+        {
             *keys += 1;
             *total += bytes;
+            return;
+        }
+        let Some(end) = memchr::memchr(b':', &self.name[..self.name.len().min(MAX_PREFIX_LENGTH)]) else { return };
+        let prefix = &self.name[..=end];
+        if let Some((place, _, (keys, total))) = self.prefixes.get_full_mut(prefix) {
+            *keys += 1;
+            *total += bytes;
+            self.last_prefix = place;
         } else if self.prefixes.len() < MAX_PREFIXES {
             self.prefixes.insert(prefix.to_vec(), (1, bytes));
         }
