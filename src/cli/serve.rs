@@ -120,11 +120,14 @@ fn process(port: u16) -> Process {
     }
 }
 
+/// A user's name and rules.
+type User = (String, Vec<String>);
+
 /// Where the master is.
 type Master = (String, u16);
 
 /// The configuration from the file and the options, the master to follow, and users.
-fn configure(args: &ServeArgs) -> anyhow::Result<(Config, Option<Master>, Vec<(String, Vec<String>)>)> {
+fn configure(args: &ServeArgs) -> anyhow::Result<(Config, Option<Master>, Vec<User>)> {
     let mut config = Config::new(args.compat);
     let (mut master, mut users) = (None, Vec::new());
     if let Some(path) = &args.config {

@@ -22,8 +22,11 @@ pub struct Process {
     pub cpu: (f64, f64),
 }
 
+/// Writes a section's fields.
+type Section = fn(&Engine, i64, &mut String);
+
 /// The sections, in order.
-const SECTIONS: &[(&str, fn(&Engine, i64, &mut String))] = &[
+const SECTIONS: &[(&str, Section)] = &[
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),

@@ -175,7 +175,7 @@ impl Connection {
                 Ok(written) => {
                     drop(slices);
                     engine.stats.bytes_out += written as u64;
-                    engine.master.stream_written(id, written, moment());
+                    engine.master.stream_written(id, written);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.stream_waits = true;
