@@ -15,6 +15,7 @@ mod context;
 mod core;
 mod dialect;
 mod error;
+pub mod geohash;
 pub mod glob;
 mod keyspace;
 pub mod number;

@@ -6,10 +6,13 @@
 //! goes there in its place ([`Context::propagate`]).
 
 mod connection;
+mod geo;
 mod keys;
 mod lists;
 mod scan;
 mod sets;
+mod sort;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
@@ -123,8 +126,17 @@ impl Spec {
 }
 
 /// All tables.
-const GROUPS: &[&[Spec]] =
-    &[connection::COMMANDS, keys::COMMANDS, lists::COMMANDS, sets::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+const GROUPS: &[&[Spec]] = &[
+    connection::COMMANDS,
+    geo::COMMANDS,
+    keys::COMMANDS,
+    lists::COMMANDS,
+    sets::COMMANDS,
+    sort::COMMANDS,
+    sorted_sets::COMMANDS,
+    strings::COMMANDS,
+    transactions::COMMANDS,
+];
 
 /// Finds commands by their names.
 #[derive(Debug)]
