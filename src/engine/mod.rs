@@ -18,6 +18,7 @@ mod core;
 mod dialect;
 mod digest;
 mod error;
+pub mod geohash;
 pub mod glob;
 mod info;
 mod keyspace;

@@ -88,7 +88,8 @@ fn special(number: f64) -> Option<&'static [u8]> {
 }
 
 /// As C's `%.17g`: seventeen digits without the zeros at their end; with an exponent below 1e-4 and from 1e17 on.
-fn seventeen(number: f64) -> SmallText {
+#[must_use]
+pub fn seventeen(number: f64) -> SmallText {
     use std::fmt::Write as _;
 
     let mut text = SmallText::EMPTY;

@@ -87,8 +87,16 @@ impl Play {
 
     /// Runs a line; gives the answer's bytes.
     pub(super) fn raw(&mut self, line: &str) -> String {
+        self.answer(line, Reply::new(false))
+    }
+
+    /// Runs a line; gives the answer's bytes in RESP3.
+    pub(super) fn raw3(&mut self, line: &str) -> String {
+        self.answer(line, Reply::new(true))
+    }
+
+    fn answer(&mut self, line: &str, mut reply: Reply) -> String {
         let (bytes, ranges) = command(&words(line));
-        let mut reply = Reply::default();
         self.engine.execute(&mut self.session, Args::new(&bytes, &ranges, Some(&bytes)), &mut reply, self.now);
         String::from_utf8_lossy(reply.bytes()).into_owned()
     }

@@ -7,6 +7,7 @@
 
 mod bitmaps;
 mod connection;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod lists;
@@ -14,6 +15,8 @@ mod replication;
 mod scan;
 mod server;
 mod sets;
+mod sort;
+mod sorted_sets;
 mod streams;
 mod strings;
 mod transactions;
@@ -197,12 +200,15 @@ fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
 const GROUPS: &[&[Spec]] = &[
     bitmaps::COMMANDS,
     connection::COMMANDS,
+    geo::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
     replication::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
+    sort::COMMANDS,
+    sorted_sets::COMMANDS,
     streams::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
