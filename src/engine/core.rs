@@ -67,6 +67,12 @@ pub enum Request {
     Serve,
 }
 
+/// Those who have subscribed to channels: the server knows them.
+pub trait Audience: std::fmt::Debug + Send {
+    /// Passes a message on; gives to how many. `sharded` is SPUBLISH's.
+    fn publish(&mut self, channel: &[u8], message: &[u8], sharded: bool) -> usize;
+}
+
 /// Counts for INFO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -95,6 +101,8 @@ pub struct Engine {
     pub stats: Stats,
     /// For SPOP and the like.
     pub random: Random,
+    /// Who hears what is published.
+    pub audience: Option<Box<dyn Audience>>,
     replica: bool,
     /// Who watches which keys, and whose transaction must fail.
     watched: HashMap<(usize, Blob), HashSet<SessionId>>,
@@ -116,6 +124,7 @@ impl Engine {
             functions: BTreeMap::new(),
             stats: Stats::default(),
             random: Random::new(),
+            audience: None,
             replica: false,
             watched: HashMap::new(),
             broken: HashSet::new(),

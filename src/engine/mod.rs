@@ -17,6 +17,7 @@ mod dialect;
 mod error;
 pub mod glob;
 mod keyspace;
+pub mod long_double;
 mod propagation;
 mod random;
 mod reply;
@@ -25,7 +26,7 @@ mod testing;
 pub mod value;
 
 pub use context::{Context, Origin};
-pub use core::{Engine, Queue, Request, Session, SessionId, Stats};
+pub use core::{Audience, Engine, Queue, Request, Session, SessionId, Stats};
 pub use dialect::{Dialect, Family};
 pub use error::CommandError;
 pub use keyspace::{Entry, Keyspace, NEVER, Size, SnapshotId, Taken};

@@ -7,8 +7,11 @@
 
 mod bitmaps;
 mod connection;
+mod functions;
+mod hashes;
 mod hyperloglog;
 mod keys;
+mod pubsub;
 mod scan;
 mod streams;
 mod strings;
@@ -162,8 +165,11 @@ fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
 const GROUPS: &[&[Spec]] = &[
     bitmaps::COMMANDS,
     connection::COMMANDS,
+    functions::COMMANDS,
+    hashes::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    pubsub::COMMANDS,
     streams::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
