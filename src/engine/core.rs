@@ -51,6 +51,12 @@ pub struct Stop {
     pub asked_by: &'static str,
 }
 
+/// Those who have subscribed to channels: the server knows them.
+pub trait Audience: std::fmt::Debug + Send {
+    /// Passes a message on; gives to how many. `sharded` is SPUBLISH's.
+    fn publish(&mut self, channel: &[u8], message: &[u8], sharded: bool) -> usize;
+}
+
 /// Counts for INFO.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
@@ -110,6 +116,8 @@ pub struct Engine {
     pub stats: Stats,
     /// For SPOP and the like.
     pub random: Random,
+    /// Who hears what is published.
+    pub audience: Option<Box<dyn Audience>>,
     follows: bool,
     loading: bool,
     /// Whether keys are deleted once they expire, not only when they are asked for (DEBUG SET-ACTIVE-EXPIRE).
@@ -153,6 +161,7 @@ impl Engine {
             process: Process::default(),
             stats: Stats::default(),
             random,
+            audience: None,
             follows: false,
             loading: false,
             active_expire: true,

@@ -7,10 +7,13 @@
 
 mod bitmaps;
 mod connection;
+mod functions;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod pubsub;
 mod replication;
 mod scan;
 mod server;
@@ -200,10 +203,13 @@ fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
 const GROUPS: &[&[Spec]] = &[
     bitmaps::COMMANDS,
     connection::COMMANDS,
+    functions::COMMANDS,
     geo::COMMANDS,
+    hashes::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
+    pubsub::COMMANDS,
     replication::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,

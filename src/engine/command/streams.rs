@@ -1052,8 +1052,8 @@ fn xclaim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     // Before 7.0 an entry that was deleted stayed pending and went from hand to hand.
     let claims_deleted = !dialect.since(7, 0) && origin == Origin::Client;
     for (id, text) in claim.ids.into_iter().zip(args.from(5)) {
-        let pending_counts = claims_deleted && group.pending.contains_key(&id);
-        if !entries.contains_key(&id) && !pending_counts {
+        let claimable = claims_deleted && group.pending.contains_key(&id);
+        if !entries.contains_key(&id) && !claimable {
             if let Some(pending) = group.acknowledge(id) {
                 effects.push((text, pending));
                 place = false;

@@ -5,7 +5,8 @@ use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
 use crate::engine::keyspace::NEVER;
-use crate::engine::value::{Decimal, Text, Value};
+use crate::engine::long_double::LongDouble;
+use crate::engine::value::{Decimal, Text, Value, integer};
 
 const WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom];
 const FAST_WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::Fast];
@@ -32,6 +33,13 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("GETRANGE", 4, &[Flag::Read], Keys::ONE, getrange),
     Spec::new("SUBSTR", 4, &[Flag::Read], Keys::ONE, getrange),
     Spec::new("SETRANGE", 4, WRITE, Keys::ONE, setrange),
+    Spec::new("INCRBYFLOAT", 3, FAST_WRITE, Keys::ONE, incrbyfloat),
+    Spec::new("LCS", -3, &[Flag::Read], Keys::TWO, lcs).only(|dialect| dialect.since(7, 0)),
+    Spec::new("DELIFEQ", 3, &[Flag::Write, Flag::Fast], Keys::ONE, delifeq)
+        .only(|dialect| dialect.is_valkey_since(9, 0)),
+    Spec::new("MSETEX", -4, WRITE, Keys::NONE, msetex)
+        .only(|dialect| dialect.is_valkey_since(9, 1) || dialect.is_redis_since(8, 4)),
+    Spec::new("DELEX", -2, &[Flag::Write, Flag::Fast], Keys::ONE, delex).only(|dialect| dialect.is_redis_since(8, 4)),
 ];
 
 /// `proto-max-bulk-len`: strings do not grow beyond it.
@@ -436,6 +444,213 @@ fn setrange(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+fn incrbyfloat(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (key, mut decimal) = (args.get(1), Decimal::new());
+    let before = match context.string(key)? {
+        Some(text) => LongDouble::parse(text.bytes(&mut decimal)).ok_or(CommandError::NOT_FLOAT)?,
+        None => LongDouble::ZERO,
+    };
+    let number = LongDouble::parse(args.get(2)).ok_or(CommandError::NOT_FLOAT)?;
+    let sum = before.plus(number).filter(|sum| sum.is_finite());
+    let text = sum.ok_or(CommandError::fixed("ERR increment would produce NaN or Infinity"))?.to_text();
+    match context.value_mut(key) {
+        Some(value) => *value = text.as_bytes().into(),
+        None => context.put(key, text.as_bytes().into(), NEVER),
+    }
+    context.changed(key, 1);
+    // A replica's arithmetic may be another's. KEEPTTL since 6.0.
+    let words: &[&[u8]] = &[b"SET", key, text.as_bytes(), b"KEEPTTL"];
+    let known = if context.engine.dialect.since(6, 0) { 4 } else { 3 };
+    context.propagate(words.get(..known).unwrap_or(words));
+    context.reply.bulk(text.as_bytes());
+    Ok(())
+}
+
+/// The longest table that LCS makes, in cells of four bytes each.
+const LCS_CELLS: usize = 64 << 20;
+
+fn lcs(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (mut only_length, mut ranges, mut with_lengths, mut least) = (false, false, false, 0);
+    let mut texts = Vec::with_capacity(2);
+    for key in args.from(1).take(2) {
+        let wrong = CommandError::fixed("ERR The specified keys must contain string values");
+        let text = context.string(key).map_err(|_| wrong)?;
+        texts.push(text.map_or_else(Vec::new, |text| text.bytes(&mut Decimal::new()).to_vec()));
+    }
+    let mut index = 3;
+    while index < args.len() {
+        match () {
+            () if args.is(index, "IDX") => ranges = true,
+            () if args.is(index, "LEN") => only_length = true,
+            () if args.is(index, "WITHMATCHLEN") => with_lengths = true,
+            () if args.is(index, "MINMATCHLEN") && index + 1 < args.len() => {
+                least = args.integer(index + 1)?.max(0);
+                index += 1;
+            }
+            () => return Err(CommandError::SYNTAX),
+        }
+        index += 1;
+    }
+    if ranges && only_length {
+        return Err(CommandError::fixed("ERR If you want both the length and indexes, please just use IDX."));
+    }
+    let (a, b) = match texts.as_slice() {
+        [a, b] => (a.as_slice(), b.as_slice()),
+        _ => return Err(CommandError::SYNTAX),
+    };
+    let width = b.len() + 1;
+    let cells = (a.len() + 1).checked_mul(width).filter(|cells| *cells <= LCS_CELLS);
+    let cells = cells
+        .ok_or(CommandError::fixed("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"))?;
+    let mut lengths = vec![0_u32; cells];
+    let at = |lengths: &[u32], i: usize, j: usize| lengths.get(i * width + j).copied().unwrap_or(0);
+    for (i, x) in a.iter().enumerate() {
+        for (j, y) in b.iter().enumerate() {
+            let length =
+                if x == y { at(&lengths, i, j) + 1 } else { at(&lengths, i, j + 1).max(at(&lengths, i + 1, j)) };
+            if let Some(cell) = lengths.get_mut((i + 1) * width + j + 1) {
+                *cell = length;
+            }
+        }
+    }
+    let length = at(&lengths, a.len(), b.len());
+    if only_length {
+        context.reply.integer(length.into());
+        return Ok(());
+    }
+    // Backwards from the end, as servers go, so that it is the same one of several.
+    let (mut i, mut j) = (a.len(), b.len());
+    let mut found = Vec::with_capacity(length as usize);
+    let mut runs: Vec<(usize, usize, usize)> = Vec::new();
+    while i > 0 && j > 0 {
+        let (x, y) = (a.get(i - 1), b.get(j - 1));
+        if x == y {
+            found.extend(x);
+            match runs.last_mut() {
+                Some((first, second, length)) if *first == i && *second == j => {
+                    (*first, *second, *length) = (i - 1, j - 1, *length + 1);
+                }
+                _ => runs.push((i - 1, j - 1, 1)),
+            }
+            (i, j) = (i - 1, j - 1);
+        } else if at(&lengths, i - 1, j) > at(&lengths, i, j - 1) {
+            i -= 1;
+        } else {
+            j -= 1;
+        }
+    }
+    if !ranges {
+        found.reverse();
+        context.reply.bulk(&found);
+        return Ok(());
+    }
+    runs.retain(|(.., length)| *length as i64 >= least);
+    context.reply.map(2);
+    context.reply.bulk(b"matches");
+    context.reply.array(runs.len());
+    for (first, second, length) in runs {
+        context.reply.array(if with_lengths { 3 } else { 2 });
+        for start in [first, second] {
+            context.reply.array(2);
+            context.reply.count(start);
+            context.reply.count(start + length - 1);
+        }
+        if with_lengths {
+            context.reply.count(length);
+        }
+    }
+    context.reply.bulk(b"len");
+    context.reply.integer(length.into());
+    Ok(())
+}
+
+fn delifeq(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (key, wanted) = (args.get(1), args.get(2));
+    let equal = context.string(key)?.is_some_and(|text| text.bytes(&mut Decimal::new()) == wanted);
+    delete_if(context, key, equal)
+}
+
+fn delete_if(context: &mut Context<'_>, key: &[u8], holds: bool) -> Outcome {
+    if holds {
+        context.take(key);
+        context.changed(key, 1);
+        context.propagate(&[b"DEL", key]);
+    }
+    context.reply.flag(holds);
+    Ok(())
+}
+
+/// DELEX of Redis 8.4: IFEQ and IFNE by value. (Its digests are not known here.)
+fn delex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = args.get(1);
+    let holds = match args.len() {
+        2 => context.exists(key),
+        4 => {
+            let equal = context.string(key)?.map(|text| text.bytes(&mut Decimal::new()) == args.get(3));
+            match equal {
+                _ if !args.is(2, "IFEQ") && !args.is(2, "IFNE") => return Err(CommandError::SYNTAX),
+                None => false,
+                Some(equal) => equal == args.is(2, "IFEQ"),
+            }
+        }
+        _ => return Err(CommandError::arity("delex")),
+    };
+    delete_if(context, key, holds)
+}
+
+fn msetex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let count = integer(args.get(1)).filter(|count| (1..=1 << 31).contains(count));
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    let count = count.ok_or(CommandError::fixed("ERR invalid numkeys value or out of range"))?;
+    let end = count.checked_mul(2).and_then(|words| words.checked_add(2)).filter(|end| *end <= args.len());
+    let end = end.ok_or(CommandError::SYNTAX)?;
+    let (mut condition, mut expires_at, mut keep, mut clock_at) = (None, None, false, 0);
+    let mut index = end;
+    while index < args.len() {
+        let free = expires_at.is_none() && !keep;
+        match Clock::of(args, index) {
+            Some(clock) if free && index + 1 < args.len() => {
+                clock_at = index;
+                expires_at = Some(clock.time(args.integer(index + 1)?, context.now, "msetex")?);
+                index += 1;
+            }
+            None if args.is(index, "NX") && condition.is_none() => condition = Some(false),
+            None if args.is(index, "XX") && condition.is_none() => condition = Some(true),
+            None if args.is(index, "KEEPTTL") && free => keep = true,
+            _ => return Err(CommandError::SYNTAX),
+        }
+        index += 1;
+    }
+    let pairs = args.from(2).step_by(2).zip(args.from(3).step_by(2)).take(count);
+    if let Some(wanted) = condition
+        && !pairs.clone().all(|(key, _)| context.exists(key) == wanted)
+    {
+        context.reply.flag(false);
+        return Ok(());
+    }
+    for (key, value) in pairs {
+        let before = context.entry(key).and_then(|entry| entry.expires_at()).filter(|_| keep);
+        context.put(key, value.into(), expires_at.or(before).unwrap_or(NEVER));
+        context.changed(key, 1);
+    }
+    if let Some(expires_at) = expires_at {
+        let mut decimal = Decimal::new();
+        let time = decimal.format(expires_at).as_bytes();
+        let words: Vec<&[u8]> = args
+            .from(0)
+            .enumerate()
+            .map(|(index, word)| match index {
+                _ if index == clock_at => &b"PXAT"[..],
+                _ if index == clock_at + 1 => time,
+                _ => word,
+            })
+            .collect();
+        context.propagate(&words);
+    }
+    context.reply.flag(true);
+    Ok(())
+}
+
 impl Context<'_> {
     /// SET IFEQ and DELIFEQ are Valkey's, since 8.1 and 9.0.
     fn knows_ifeq(&self) -> bool {
@@ -556,5 +771,38 @@ mod tests {
         play.run("MULTI");
         assert_eq!(play.run("NOSUCH"), "-ERR unknown command 'NOSUCH', with args beginning with: ");
         assert_eq!(play.run("EXEC"), "-EXECABORT Transaction discarded because of previous errors.");
+    }
+
+    #[test]
+    fn sums_matches_and_conditions() {
+        // Asked of redis-server 7.0.15.
+        let mut play = Play::new("redis-7.0");
+        for (line, answer, stream) in [
+            ("INCRBYFLOAT f 1.5", "1.5", "SET f 1.5 KEEPTTL"),
+            ("INCRBYFLOAT f 0.1", "1.6", "SET f 1.6 KEEPTTL"),
+            ("INCRBYFLOAT f inf", "-ERR increment would produce NaN or Infinity", ""),
+            ("INCRBYFLOAT f x", "-ERR value is not a valid float", ""),
+            ("MSET a ohmytext b mynewtext", "OK", "MSET a ohmytext b mynewtext"),
+            ("LCS a b", "mytext", ""),
+            ("LCS a b LEN", "6", ""),
+            ("LCS a b IDX", "[matches [[[4 7] [5 8]] [[2 3] [0 1]]] len 6]", ""),
+            ("LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN", "[matches [[[4 7] [5 8] 4]] len 6]", ""),
+            ("LCS a none", "\"\"", ""),
+            ("DELIFEQ a x", "-ERR unknown command 'DELIFEQ', with args beginning with: 'a' 'x' ", ""),
+        ] {
+            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
+        }
+        let mut play = Play::new("valkey-9.1");
+        for (line, answer, stream) in [
+            ("SET a x", "OK", "SET a x"),
+            ("SET a y IFEQ x", "OK", "SET a y IFEQ x"),
+            ("DELIFEQ a x", "0", ""),
+            ("DELIFEQ a y", "1", "DEL a"),
+            ("MSETEX 2 a 1 b 2 EX 100", "1", "MSETEX 2 a 1 b 2 PXAT 1700000100000"),
+            ("MSETEX 1 a 1 NX", "0", ""),
+            ("MSETEX 2 a 1", "-ERR syntax error", ""),
+        ] {
+            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
+        }
     }
 }
