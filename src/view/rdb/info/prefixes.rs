@@ -49,7 +49,10 @@ impl Pattern {
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
     patterns: IndexMap<Vec<u8>, Pattern, foldhash::fast::RandomState>,
-    /// The place of the last key's pattern: the next one mostly has the same.
+    /// The last key's name and how much of it its pattern has, and the place of the pattern: the next key mostly has the
+    /// same.
+    name: Vec<u8>,
+    length: usize,
     last: usize,
     folded: Vec<u8>,
 }
@@ -66,13 +69,23 @@ pub(super) struct Branch {
 impl Prefixes {
     pub(super) fn add(&mut self, name: &[u8], bytes: u64) {
         let mut name = name.get(..LONGEST).unwrap_or(name);
+        if differ_in_digits_only(name, &self.name)
+            && let Some((_, pattern)) = self.patterns.get_index_mut(self.last)
+        {
+            pattern.add(&name[..self.length], bytes);
+            return;
+        }
+        self.name.clear();
+        self.name.extend_from_slice(name);
         if let Some((folded, pattern)) = self.patterns.get_index_mut(self.last)
             && let Some(length) = folds_to(name, folded)
         {
             pattern.add(&name[..length], bytes);
+            self.length = length;
             return;
         }
         fold(&mut name, &mut self.folded);
+        self.length = name.len();
         if let Some((place, _, pattern)) = self.patterns.get_full_mut(&self.folded) {
             pattern.add(name, bytes);
             self.last = place;
@@ -205,6 +218,17 @@ fn fold(name: &mut &[u8], folded: &mut Vec<u8>) {
     }
 }
 
+/// Whether two names have the same bytes but for digits, and so the same pattern.
+#[inline]
+fn differ_in_digits_only(one: &[u8], other: &[u8]) -> bool {
+    // Without a way out of the loop it is done for many bytes at once.
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .fold(true, |same, (a, b)| same & ((a == b) | (a.is_ascii_digit() & b.is_ascii_digit())))
+}
+
 /// Whether [`fold`] makes this pattern of a name, and how much of the name is in it. It may say no where it does: then
 /// the name is to be folded.
 fn folds_to(name: &[u8], folded: &[u8]) -> Option<usize> {
@@ -300,6 +324,12 @@ mod tests {
                 }
             }
         }
+        for (one, other) in names.iter().flat_map(|one| names.map(|other| (*one, other))) {
+            if differ_in_digits_only(one.as_bytes(), other.as_bytes()) {
+                assert_eq!(pattern(one), pattern(other));
+            }
+        }
+        assert!(differ_in_digits_only(b"user:17:name", b"user:95:name"));
         assert_eq!(folds_to(b"user:17:name", b"user:<n>:name"), Some(12));
         assert_eq!(folds_to(b"a:b:c:d:e", b"a:b:c:d:*"), Some(8));
     }
