@@ -171,7 +171,8 @@ impl Backlog {
         }
     }
 
-    /// Whether the window can do without the oldest block: [`Backlog::trim`] has something to do unless a replica needs it.
+    /// Whether the window can do without the oldest block: [`Backlog::trim`] has something to do unless a replica needs
+    /// it.
     #[must_use]
     pub fn is_overfull(&self) -> bool {
         let next = self.committed.next_byte();

@@ -46,7 +46,8 @@ impl History {
         self.second.map(|(_, byte)| byte)
     }
 
-    /// The stream goes on under another id after `at`: a promotion, or `+CONTINUE` with an id that is not the one known.
+    /// The stream goes on under another id after `at`: a promotion, or `+CONTINUE` with an id that is not the one
+    /// known.
     pub fn shift(&mut self, replid: Replid, at: Offset) {
         self.second = Some((self.replid, at.next_byte()));
         self.replid = replid;

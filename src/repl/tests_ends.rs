@@ -2,7 +2,8 @@
 //! what they carry, and an observer that is fed what is delivered.
 //!
 //! A server's content is a hash over all writes applied, in order, with their databases. So the content at every offset
-//! of a history is a number, and a replica that has applied a byte too much or too little, in another database or twice, has another.
+//! of a history is a number, and a replica that has applied a byte too much or too little, in another database or
+//! twice, has another.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -887,7 +888,9 @@ impl World {
             if self.wires[wire].slow_until > now {
                 continue;
             }
-            let budget = 1 + self.dice.roll(3_000) as usize;
+            // Often in the middle of a command.
+            let most = if self.dice.one_in(2) { 60 } else { 3_000 };
+            let budget = 1 + self.dice.roll(most) as usize;
             let mut bytes: Vec<u8> = self.nodes[node].master.stream(connection).flatten().copied().collect();
             bytes.truncate(budget);
             self.nodes[node].master.stream_written(connection, bytes.len());

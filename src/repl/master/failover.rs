@@ -3,7 +3,8 @@
 //! ```text
 //!  None ──FAILOVER──► WaitForSync ──a replica has acknowledged everything──► InProgress ──+CONTINUE──► None
 //!                      │ writes paused      (or the time is over, with FORCE)    │ it is asked by PSYNC … FAILOVER
-//!                      └─ timeout, ABORT ─► None                                 └─ refused, ABORT: master again ─► None
+//!                      └─ timeout, ABORT ─► None                                 └─ refused, ABORT: master again ─►
+//! None
 //! ```
 
 use super::{Action, ConnectionId, Master, State, Upstream};
@@ -159,7 +160,8 @@ impl Master {
         self.actions.push_back(Action::ResumeWrites);
     }
 
-    /// This server's own place in its stream, as a place in a master's that it is to follow now: so a master that is told REPLICAOF
+    /// This server's own place in its stream, as a place in a master's that it is to follow now: so a master that is
+    /// told REPLICAOF
     /// asks to continue, which its new master can grant if it was its replica.
     #[must_use]
     pub fn as_cached(&self) -> CachedMaster {

@@ -568,13 +568,15 @@ impl Master {
         self.start_waiting(now);
     }
 
-    /// A connection that may become a replica's, and the address that it comes from. Needs to be told only for INFO, ROLE and
+    /// A connection that may become a replica's, and the address that it comes from. Needs to be told only for INFO,
+    /// ROLE and
     /// FAILOVER; before the first command.
     pub fn introduce(&mut self, connection: ConnectionId, address: &str, now: Moment) {
         self.connections.entry(connection).or_insert_with(|| Connection::new(now)).peer = address.to_owned();
     }
 
-    /// A client's command: REPLCONF, PSYNC and SYNC are for this machine, and everything that a connection says once it is
+    /// A client's command: REPLCONF, PSYNC and SYNC are for this machine, and everything that a connection says once it
+    /// is
     /// a replica's. `words` are the arguments, the name first. `pending_output` says whether replies to
     /// earlier commands of this connection are not written yet: PSYNC is refused then.
     pub fn command(&mut self, connection: ConnectionId, words: &[&[u8]], pending_output: bool, now: Moment) -> Handled {
@@ -637,7 +639,8 @@ impl Master {
         self.trim();
     }
 
-    /// The RDB's connection of a two-channel sync is over: well, when its payload has gone; else the main one goes, too.
+    /// The RDB's connection of a two-channel sync is over: well, when its payload has gone; else the main one goes,
+    /// too.
     fn rdb_channel_over(&mut self, id: ConnectionId, gone: &Connection, now: Moment) {
         let done = gone.state == State::RdbTransmitted;
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.rdb == id) {

@@ -24,7 +24,8 @@ pub struct Filter {
 /// How the payload travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// It is made whole first, and [`Master::snapshot_ready`] tells its length; the machine writes the `$<length>` line and then
+    /// It is made whole first, and [`Master::snapshot_ready`] tells its length; the machine writes the `$<length>` line
+    /// and then
     /// asks for it by [`Action::SendPayload`], connection by connection.
     Stored,
     /// It goes to all the connections as it is made. The machine has written the `$EOF:` line, and writes the mark

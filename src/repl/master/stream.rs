@@ -38,8 +38,10 @@ impl Connection {
 }
 
 impl Master {
-    /// A write of this server, in its final form, for the stream: `db` is the database that it works on, `None` for what
-    /// works on none. SELECT goes in front of it where the stream is in another one. Without a backlog (no replica has come yet) nothing is
+    /// A write of this server, in its final form, for the stream: `db` is the database that it works on, `None` for
+    /// what
+    /// works on none. SELECT goes in front of it where the stream is in another one. Without a backlog (no replica has
+    /// come yet) nothing is
     /// kept or counted; a server that follows another one adds nothing of its own.
     ///
     /// To have SELECT inside a transaction, as servers do, give MULTI with `None`.
@@ -71,7 +73,8 @@ impl Master {
         }
     }
 
-    /// The heartbeat. Only a top-level master makes one: what a chained replica sends is its master's stream. None while
+    /// The heartbeat. Only a top-level master makes one: what a chained replica sends is its master's stream. None
+    /// while
     /// FAILOVER waits for a replica to have everything.
     pub(super) fn ping(&mut self, now: Moment) {
         let alone = !self.has_replicas();

@@ -179,7 +179,8 @@ impl Master {
         self.actions.push_back(super::Action::Promoted);
     }
 
-    /// What the other end of this server, its replica's machine, has gone through. To be told of every one of its events, in order.
+    /// What the other end of this server, its replica's machine, has gone through. To be told of every one of its
+    /// events, in order.
     pub fn follow(&mut self, event: &Event, now: Moment) {
         match *event {
             Event::FullSync { .. } => {

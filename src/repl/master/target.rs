@@ -67,7 +67,8 @@ impl Reader {
         }
     }
 
-    /// Whether a server of this kind reads the newest format of Valkey 9. To others Valkey 9 sends an RDB without a file
+    /// Whether a server of this kind reads the newest format of Valkey 9. To others Valkey 9 sends an RDB without a
+    /// file
     /// in between, whatever `repl-diskless-sync` says.
     #[must_use]
     pub fn reads_valkey(&self) -> bool {

@@ -621,14 +621,14 @@ fn a_chained_server_passes_on_what_it_has_applied() {
     bench.master.follow(&Event::Lost(Lost::Closed), bench.now);
     assert_eq!(bench.say(ConnectionId(9), "SYNC"), "-NOMASTERLINK Can't SYNC while not connected with my master\r\n");
     bench.master.follow(&Event::Continued { replid, offset: Offset(104) }, bench.now);
-    bench.master.stage(b"ef");
-    bench.master.commit(Offset(106), 3, bench.now);
-    assert_eq!((bench.stream(A).as_str(), bench.closed(A)), ("ef", None));
+    bench.master.stage(b"efgh");
+    bench.master.commit(Offset(108), 3, bench.now);
+    assert_eq!((bench.stream(A).as_str(), bench.closed(A)), ("efgh", None));
     // It goes on under another name: those who follow ask again.
     let other = Replid::from_wire("b".repeat(40).as_bytes());
-    bench.master.follow(&Event::Continued { replid: other, offset: Offset(106) }, bench.now);
+    bench.master.follow(&Event::Continued { replid: other, offset: Offset(108) }, bench.now);
     assert_eq!(bench.closed(A), Some(CloseReason::HistoryChanged));
-    assert_eq!(bench.master.history().second_repl_offset(), Some(107));
+    assert_eq!(bench.master.history().second_repl_offset(), Some(109));
 }
 
 #[test]

@@ -20,7 +20,8 @@
 //!          rdb   Connecting ─► [Auth] ─► Replconf ─► Endoff ─► payload ─► loaded ────────────┴─► Connected
 //! ```
 //!
-//! No socket, clock or loader here. Bytes that came are handed to [`Replica::next`] until it wants no more of them; what it
+//! No socket, clock or loader here. Bytes that came are handed to [`Replica::next`] until it wants no more of them;
+//! what it
 //! gives are slices of those bytes (or of what it had to keep), for the loader, for the sub-replicas, for the applier.
 //!
 //! # Driving it
@@ -68,7 +69,8 @@
 //! assert_eq!(replica.applied().0, 114);
 //! ```
 //!
-//! Every [`Action::Tell`] is also to be given to the same server's [`Master::follow`](super::master::Master::follow), in
+//! Every [`Action::Tell`] is also to be given to the same server's [`Master::follow`](super::master::Master::follow),
+//! in
 //! order: that is how its own replicas learn of it.
 
 mod channels;
@@ -573,7 +575,8 @@ impl Replica {
         }
     }
 
-    /// REPLICAOF: follows a master, which is where [`Action::Connect`] leads from now on. One that was followed before is let go.
+    /// REPLICAOF: follows a master, which is where [`Action::Connect`] leads from now on. One that was followed before
+    /// is let go.
     pub fn follow(&mut self, start: Start, now: Moment) {
         self.unfollow(now);
         match start {

@@ -181,7 +181,8 @@ impl Replica {
         }
     }
 
-    /// The loader has found the end of the RDB (where [`Settings::loader_tells_end`](super::Settings) is set). What it left of the last
+    /// The loader has found the end of the RDB (where [`Settings::loader_tells_end`](super::Settings) is set). What it
+    /// left of the last
     /// [`Step::Load`] is to be handed in again, in front of what comes next.
     pub fn loader_ended(&mut self) {
         if let State::Transfer(sync) = &mut self.state

@@ -1,7 +1,8 @@
 //! The stream: bytes for the sub-replicas, commands for the applier, offsets and ACKs.
 //!
 //! A command's bytes are told twice: as they come ([`Step::Stream`]), and decoded ([`Step::Command`]). What counts as
-//! applied is what ended outside a transaction: inside one nothing moves until EXEC. What has come beyond that when the link
+//! applied is what ended outside a transaction: inside one nothing moves until EXEC. What has come beyond that when the
+//! link
 //! breaks is thrown away, and asked for again.
 
 use super::{Action, Buffer, CachedMaster, Channel, Replica, State, Step, command};
