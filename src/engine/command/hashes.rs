@@ -649,8 +649,14 @@ fn hpersist(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// Milliseconds as seconds: Redis rounds up, Valkey to the nearest.
+fn in_seconds(milliseconds: i64, family: Family) -> i64 {
+    milliseconds.saturating_add(if family == Family::Redis { 999 } else { 500 }) / 1000
+}
+
 fn httl(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    tell_expiry(context, args, |expires_at, now| ((expires_at - now).max(0) + 999) / 1000)
+    let family = context.engine.dialect.family;
+    tell_expiry(context, args, |expires_at, now| in_seconds((expires_at - now).max(0), family))
 }
 
 fn hpttl(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -658,14 +664,15 @@ fn hpttl(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn hexpiretime(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    tell_expiry(context, args, |expires_at, _| (expires_at + 999) / 1000)
+    let family = context.engine.dialect.family;
+    tell_expiry(context, args, |expires_at, _| in_seconds(expires_at, family))
 }
 
 fn hpexpiretime(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     tell_expiry(context, args, |expires_at, _| expires_at)
 }
 
-fn tell_expiry(context: &mut Context<'_>, args: Args<'_>, tell: fn(i64, i64) -> i64) -> Outcome {
+fn tell_expiry(context: &mut Context<'_>, args: Args<'_>, tell: impl Fn(i64, i64) -> i64) -> Outcome {
     if context.engine.dialect.family == Family::Redis {
         context.hash(args.get(1))?;
     }
@@ -1048,5 +1055,18 @@ mod tests {
         assert_eq!(play.run("HGET h a"), "2");
         assert!(play.apply("HDEL h a"));
         assert_eq!((play.run("EXISTS h").as_str(), play.stream().as_str()), ("0", ""));
+    }
+
+    #[test]
+    fn seconds_are_rounded_up_by_redis_and_to_the_nearest_by_valkey() {
+        for (dialect, left, at) in [("redis-8.2", "[11]", "[1700000011]"), ("valkey-9.1", "[10]", "[1700000010]")] {
+            let mut play = Play::new(dialect);
+            play.run("HSET h a 1");
+            play.run("HPEXPIRE h 10400 FIELDS 1 a");
+            assert_eq!(
+                (play.run("HTTL h FIELDS 1 a").as_str(), play.run("HEXPIRETIME h FIELDS 1 a").as_str()),
+                (left, at)
+            );
+        }
     }
 }

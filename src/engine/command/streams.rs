@@ -904,6 +904,10 @@ fn xackdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn xsetid(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    // Counts beside the id, since 7.0.
+    if args.len() > 3 && context.origin == Origin::Client && !context.engine.dialect.since(7, 0) {
+        return Err(CommandError::arity("xsetid"));
+    }
     let (key, last) = (args.get(1), strict_id(args.get(2), 0)?);
     let (mut added, mut deleted, mut index) = (None, LEAST_ID, 3);
     while index < args.len() {
@@ -1050,7 +1054,7 @@ fn xclaim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let (mut effects, mut given) = (Vec::new(), Vec::new());
     // Before 7.0 an entry that was deleted stayed pending and went from hand to hand.
-    let claims_deleted = !dialect.since(7, 0) && origin == Origin::Client;
+    let claims_deleted = !dialect.since(7, 0);
     for (id, text) in claim.ids.into_iter().zip(args.from(5)) {
         let claimable = claims_deleted && group.pending.contains_key(&id);
         if !entries.contains_key(&id) && !claimable {
@@ -1767,5 +1771,30 @@ mod tests {
         }
         assert_eq!(play.run("XPENDING st g"), "[1 1-0 1-0 [[c 1]]]");
         assert_eq!(play.run("XRANGE st - +"), "[[3-0 [a b]]]");
+    }
+
+    #[test]
+    fn before_7_0_there_are_no_counts() {
+        // Asked of redis-server 6.2.14.
+        let mut play = play(
+            "redis-6.2",
+            &[
+                ("XADD st 5 f v", "5-0", "XADD st 5-0 f v"),
+                ("XADD st 5-* f v", "-ERR Invalid stream ID specified as stream command argument", ""),
+                ("XADD st 6 f", "-ERR wrong number of arguments for 'xadd' command", ""),
+                ("XSETID st 100-1 ENTRIESADDED 50", "-ERR wrong number of arguments for 'xsetid' command", ""),
+                ("XSETID st 100-1", "OK", "XSETID st 100-1"),
+                (
+                    "XGROUP CREATE st g 0 ENTRIESREAD 3",
+                    "-ERR Unknown subcommand or wrong number of arguments for 'CREATE'. Try XGROUP HELP.",
+                    "",
+                ),
+            ],
+        );
+        assert!(play.apply("XSETID st 101-1 ENTRIESADDED 50 MAXDELETEDID 7"));
+        assert_eq!(
+            play.run("XSETID st 4"),
+            "-ERR The ID specified in XSETID is smaller than the target stream top item"
+        );
     }
 }
