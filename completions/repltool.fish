@@ -33,6 +33,7 @@ complete -c repltool -n "__fish_repltool_needs_command" -f -a "sniff" -d 'Show r
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "serve" -d 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "completions" -d 'Print shell completions'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "man" -d 'Print the man page, of repltool or of one command'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -205,6 +206,112 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l role -d 'What it begins as. A replica needs --replicaof, here or in the configuration file' -r -f -a "master\t'It takes writes'
+replica\t'It follows a master'"
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replicaof -d 'Follow this master' -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l rdb -d 'Begin with this RDB: a dump, or whatever `repltool rdb` reads' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l load -d 'Begin with the full sync in this capture: its keys, its replid and its offset' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l link -d 'Of a capture with several full syncs, the link whose sync is meant' -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l compat -d 'Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1' -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l bind -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l port -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l tcp-backlog -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l unixsocket -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l protected-mode -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l timeout -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l tcp-keepalive -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxclients -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l requirepass -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l enable-debug-command -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l enable-protected-configs -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l enable-module-command -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l acllog-max-len -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l aclfile -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l acl-pubsub-default -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l daemonize -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l supervised -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l pidfile -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l logfile -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l loglevel -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l databases -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l always-show-logo -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l set-proc-title -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l hz -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l dynamic-hz -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l io-threads -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l cluster-enabled -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l save -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l dir -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l dbfilename -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l rdbcompression -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l rdbchecksum -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l rdb-del-sync-files -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l rdb-save-incremental-fsync -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l stop-writes-on-bgsave-error -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l sanitize-dump-payload -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l appendonly -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l appendfsync -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l masterauth -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l masteruser -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-serve-stale-data -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-read-only -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-priority -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-announce-ip -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-announce-port -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-announced -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-lazy-flush -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-ignore-maxmemory -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-diskless-sync -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-diskless-sync-delay -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-diskless-sync-max-replicas -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-diskless-load -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-ping-replica-period -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-timeout -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-disable-tcp-nodelay -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-backlog-size -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-backlog-ttl -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replica-full-sync-buffer-limit -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-rdb-channel -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l dual-channel-replication-enabled -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l min-replicas-to-write -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l min-replicas-max-lag -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l propagation-error-behavior -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory-policy -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory-samples -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l client-output-buffer-limit -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l client-query-buffer-limit -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l proto-max-bulk-len -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l lazyfree-lazy-eviction -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l lazyfree-lazy-expire -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l lazyfree-lazy-server-del -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l lazyfree-lazy-user-del -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l lazyfree-lazy-user-flush -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l slowlog-log-slower-than -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l slowlog-max-len -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l latency-monitor-threshold -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l latency-tracking -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l notify-keyspace-events -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l busy-reply-threshold -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l hash-max-listpack-entries -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l hash-max-listpack-value -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l list-max-listpack-size -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l list-compress-depth -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l set-max-intset-entries -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l set-max-listpack-entries -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l set-max-listpack-value -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l zset-max-listpack-entries -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l zset-max-listpack-value -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l hll-sparse-max-bytes -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l stream-node-max-bytes -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l stream-node-max-entries -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l activerehashing -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l active-expire-effort -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand completions" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
 always\t'Always'
 never\t'Never'"
@@ -215,13 +322,14 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "completions" -d 'Print shell completions'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "serve" -d 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "completions" -d 'Print shell completions'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it: a JSON object a record, or the commands that rebuild the data'

@@ -1,10 +1,11 @@
 //! For the tests of commands: an engine, one session, words in and words out.
 
 use super::args::{Args, Ranges};
-use super::clients::Session;
+use super::clients::{Blocked, BlockedOn, Session};
 use super::core::Engine;
 use super::propagation::encode;
 use super::reply::Reply;
+use super::value::Blob;
 use crate::repl::event::Replid;
 use crate::units::Offset;
 
@@ -63,6 +64,18 @@ fn command(words: &[Vec<u8>]) -> (Vec<u8>, Ranges) {
     (bytes, ranges)
 }
 
+/// What a session waits for, and the words that are run then where they are others than it said.
+fn waits(blocked: &Blocked, words: &[Vec<u8>]) -> String {
+    let BlockedOn::Keys(places) = &blocked.on else { return format!("{blocked:?}") };
+    let keys: Vec<&Blob> = places.iter().map(|(_, key)| key).collect();
+    let again: Vec<Blob> = blocked.command.get(0).from(0).map(Blob::from).collect();
+    let until = blocked.until;
+    if again.iter().map(|word| &word[..]).eq(words.iter().map(Vec::as_slice)) {
+        return format!("Block {{ keys: {keys:?}, until: {until:?} }}");
+    }
+    format!("BlockAs {{ keys: {keys:?}, until: {until:?}, words: {again:?} }}")
+}
+
 impl Play {
     pub(super) fn new(dialect: &str) -> Self {
         let mut engine = Engine::new(dialect.parse().unwrap(), 16);
@@ -79,9 +92,9 @@ impl Play {
         let mut reply = Reply::default();
         let args = Args::new(&bytes, &ranges, Some(&bytes));
         self.engine.execute(&mut self.session, args, &mut reply, self.now);
-        match &self.session.blocked {
-            Some(_) if reply.is_empty() => "(blocked)".to_owned(),
-            _ => shown(&mut reply.bytes()),
+        match self.engine.unblock(&mut self.session) {
+            Some(blocked) => waits(&blocked, &words),
+            None => shown(&mut reply.bytes()),
         }
     }
 
