@@ -291,3 +291,6 @@ pub const SALVAGE_FRONT: usize = 64 << 10;
 
 /// Losses that `rdb salvage` lists one by one; all are counted.
 pub const MAX_LOSSES_LISTED: usize = 10_000;
+
+/// Dimensions of a vector set's vectors beyond which its values are only listed: what servers take at most.
+pub const MAX_VECTOR: usize = 1 << 16;

@@ -120,3 +120,65 @@ fn what_is_no_rdb_is_said() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("say which with --link"));
 }
+
+/// Bytes of the RDB of one module's value.
+fn rdb_of_a_module(values: &[&[u8]]) -> Vec<u8> {
+    [&b"REDIS0009\xfe\x00\x07\x01k"[..], &values.concat(), b"\x00\xff\0\0\0\0\0\0\0\0"].concat()
+}
+
+#[test]
+fn vector_sets_are_what_the_server_answers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rdb");
+    let truth: Value = serde_json::from_slice(&fs::read(folder.join("redis82_vectorsets.json")).unwrap()).unwrap();
+    let dump = printed(&["rdb", "dump", "--json", folder.join("redis82_vectorsets.rdb").to_str().unwrap()]);
+    let dump = lines(&dump);
+    let keys: Vec<&Value> = dump.iter().filter(|record| record["record"] == "key").collect();
+    assert_eq!(keys.len(), truth.as_object().unwrap().len());
+    for key in keys {
+        let (expected, set) = (&truth[key["key"].as_str().unwrap()], &key["value"]["vectorset"]);
+        for field in ["dim", "quantization", "m", "projection"] {
+            assert_eq!(set[field], expected[field], "{key}");
+        }
+        let (elements, expected) = (set["elements"].as_array().unwrap(), expected["elements"].as_object().unwrap());
+        assert_eq!(elements.len(), expected.len());
+        for element in elements {
+            let expected = &expected[element["name"].as_str().unwrap()];
+            assert_eq!(element["attributes"], expected["attributes"]);
+            let numbers = |vector: &Value| -> Vec<f32> {
+                vector.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+            };
+            assert_eq!(numbers(&element["vector"]), numbers(&expected["vector"]), "{element}");
+        }
+        assert_eq!(key["value"]["values"][0], serde_json::json!({"uint": set["dim"].to_string()}));
+    }
+}
+
+#[test]
+fn a_json_document_stands_beside_the_values_it_is_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    let id: &[u8] = b"\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03";
+    let value_of = |values: &[&[u8]]| {
+        fs::write(&path, rdb_of_a_module(values)).unwrap();
+        lines(&printed(&["rdb", "dump", "--json", path.to_str().unwrap()]))[0]["value"].clone()
+    };
+    let document = br#"{"a":[1,null,"x"]}"#;
+    let value = value_of(&[id, b"\x05\x12", document]);
+    let text = std::str::from_utf8(document).unwrap();
+    let expected = serde_json::json!({"module": "ReJSON-RL", "version": 3, "values": [{"string": text}], "json": text});
+    assert_eq!(value, expected);
+    // Kept as a number by the file.
+    assert_eq!(value_of(&[id, b"\x05\xc0\x2a"])["json"], "42");
+    // A later layout of the same version: only the values.
+    let value = value_of(&[id, b"\x05\x011\x02\x07"]);
+    assert_eq!((value["values"].as_array().unwrap().len(), value.get("json")), (2, None));
+    // So long that the line is given on before it is whole.
+    let long = [&b"\""[..], &b"j".repeat(3 << 20), b"\""].concat();
+    let head = [&b"\x05\x80"[..], &(long.len() as u32).to_be_bytes()].concat();
+    let value = value_of(&[id, &head, &long]);
+    let joined = |value: &Value| -> String {
+        value["parts"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect()
+    };
+    assert_eq!(joined(&value["json"]).as_bytes(), long);
+    assert_eq!(joined(&value["values"][0]["string"]).as_bytes(), long);
+}

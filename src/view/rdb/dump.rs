@@ -3,12 +3,18 @@
 //! Elements are written as they come, and long lines given on before they are whole. So the writer keeps what would
 //! close the line: where the input breaks off in the middle of a key, a line that is still in the buffer is taken back,
 //! and one that has been given on in part is closed.
+//!
+//! A module's value is the list of the values that the module has saved, lossless: `{"module":…,"version":…,"values":[…]}`.
+//! Of two modules it is also read for what it is ([`ModuleView`]): RedisJSON's document in `json`, a vector set's elements
+//! and vectors, the numbers that VEMB answers, in `vectorset`. The elements stand in the order of the file.
 
 use super::super::json::{write_bytes, write_string};
 use super::super::output::Output;
+use super::modules::ModuleView;
 use super::pending::{GroupPending, Told};
 use super::templates::Templates;
 use super::{Holding, checksum_word, number, word};
+use crate::bounds::SPILL_READ;
 use crate::rdb::{
     Checksum, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, ValueType, Values,
 };
@@ -31,6 +37,7 @@ pub struct Dump {
     /// A temporary file could not be used.
     error: Option<SpillError>,
     templates: Templates,
+    module: ModuleView,
     /// A field has been written whose value follows.
     named: bool,
     /// Members are followed by their scores.
@@ -60,6 +67,7 @@ impl Dump {
             group: GroupPending::default(),
             error: None,
             templates: Templates::default(),
+            module: ModuleView::default(),
             named: false,
             pairs: false,
         }
@@ -72,7 +80,7 @@ impl Dump {
 
     /// The first temporary file that could not be used; what should have been in it is missing in the lines.
     pub fn take_error(&mut self) -> Option<SpillError> {
-        self.error.take().or_else(|| self.group.take_error())
+        self.error.take().or_else(|| self.group.take_error()).or_else(|| self.module.take_error())
     }
 
     /// The input has broken off: what has begun is taken back or closed.
@@ -128,10 +136,33 @@ impl Dump {
             self.output.buffer().push(b',');
         }
         self.comma = true;
+        self.relieve();
+    }
+
+    fn relieve(&mut self) {
         if self.output.buffer().len() >= 256 << 10 {
             self.start = None;
             self.output.relieve();
         }
+    }
+
+    /// What the module's values are, behind them.
+    fn module_view(&mut self) -> Result<(), SpillError> {
+        let mut module = std::mem::take(&mut self.module);
+        if let Some(spool) = module.end() {
+            self.close();
+            let mut reader = spool.reader();
+            loop {
+                let bytes = reader.take(SPILL_READ)?;
+                if bytes.is_empty() {
+                    break;
+                }
+                self.output.buffer().extend_from_slice(bytes);
+                self.relieve();
+            }
+        }
+        self.module = module;
+        Ok(())
     }
 
     /// A byte string, or a piece of one.
@@ -241,7 +272,7 @@ impl Dump {
 }
 
 /// A double as JSON can have it: what is no number there is a word.
-fn double(value: f64) -> String {
+pub(super) fn double(value: f64) -> String {
     if value.is_nan() {
         "\"nan\"".to_owned()
     } else if value.is_infinite() {
@@ -265,6 +296,7 @@ impl Holding for Dump {
         self.open.clear();
         self.line = Line::None;
         self.group = GroupPending::default();
+        self.module.clear();
     }
 }
 
@@ -319,6 +351,9 @@ impl Values for Dump {
 
     fn key_end(&mut self, _: KeyEnd) {
         self.keys += 1;
+        if let Err(error) = self.module_view() {
+            self.error.get_or_insert(error);
+        }
         self.end();
     }
 
@@ -367,6 +402,7 @@ impl Values for Dump {
                 self.unnamed(item, piece);
             }
             Item::ModuleString => {
+                self.module.string(piece);
                 if piece.is_first() {
                     self.separate();
                     self.open("{\"string\":", b'}');
@@ -479,6 +515,7 @@ impl Values for Dump {
         if aux {
             self.raw(",\"module\":");
         } else {
+            self.module.begin(id);
             self.open("{\"module\":", b'}');
         }
         write_string(self.output.buffer(), &id.name());
@@ -489,6 +526,7 @@ impl Values for Dump {
     }
 
     fn module_number(&mut self, value: Number) {
+        self.module.number(value);
         self.separate();
         let text = match value {
             Number::Signed(value) => format!("{{\"sint\":\"{value}\"}}"),

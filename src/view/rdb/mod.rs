@@ -8,9 +8,10 @@ mod filter;
 mod glob;
 mod info;
 mod keys;
+mod modules;
 mod pending;
-mod templates;
 mod salvage;
+mod templates;
 
 pub use commands::Commands;
 pub use diff::{Counts, Diff, DiffError, Keyspace, SortedKeyspace};
