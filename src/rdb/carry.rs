@@ -59,8 +59,9 @@ impl Carry {
         Ok(())
     }
 
+    /// Keeps the cut primitive that a portion ends with, instead of what was kept before.
     #[inline]
-    fn keep(&mut self, cut: &[u8]) {
+    pub(super) fn keep(&mut self, cut: &[u8]) {
         debug_assert!(cut.len() <= LONGEST, "a primitive of {} bytes was not read", cut.len());
         self.size = cut.len().min(LONGEST);
         for (to, from) in self.bytes.iter_mut().zip(cut) {

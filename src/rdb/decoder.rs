@@ -14,7 +14,7 @@ use super::machine::{Machine, Progress, Visited, Visitor};
 use super::packed::Blob;
 use super::primitive::Head;
 use super::text::{Assembler, Decimal, Small};
-use super::values::{Depth, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, StreamId, ValueType, Values};
+use super::values::{Depth, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Piece, StreamId, ValueType, Values};
 use super::walk::Checksum;
 use crate::bounds::MAX_RDB_WHOLE;
 
@@ -197,6 +197,8 @@ struct State<V> {
     /// A hash's least expiry, and that of the field under way.
     least_expiry: i64,
     field_expiry: Option<i64>,
+    /// In Valkey's form a field's expiry stands behind its value.
+    expiry_follows: bool,
     /// The next quicklist node is one element.
     plain_node: bool,
     node_id: StreamId,
@@ -229,6 +231,7 @@ impl<V: Values> State<V> {
             records: 0,
             least_expiry: 0,
             field_expiry: None,
+            expiry_follows: false,
             plain_node: false,
             node_id: StreamId::default(),
         }
@@ -336,7 +339,7 @@ impl<V: Values> State<V> {
                 }
             }
             Role::Value => self.elements = 1,
-            Role::FieldValue if self.is_full() && !self.expiry_follows() => {
+            Role::FieldValue if self.is_full() && !self.expiry_follows => {
                 self.values.field_end(self.field_expiry.take());
             }
             Role::Packed | Role::Node | Role::StreamNode => return self.close_packed(),
@@ -345,11 +348,6 @@ impl<V: Values> State<V> {
             _ => {}
         }
         Ok(())
-    }
-
-    /// In Valkey's form the field's expiry stands behind the value.
-    fn expiry_follows(&self) -> bool {
-        self.opcode.name == "HASH_2"
     }
 
     fn close_packed(&mut self) -> Visited {
@@ -461,6 +459,7 @@ impl<V: Values> Visitor for Decoding<V> {
             state.elements = u64::from(matches!(state.kind.value_type, ValueType::Module | ValueType::RateLimit));
             state.named = false;
             state.field_expiry = None;
+            state.expiry_follows = record.byte == 22 && record.name == "HASH_2";
             state.plain_node = false;
         } else if State::<V>::is_told(record.byte) {
             state.values.record(state.opcode);
@@ -536,6 +535,36 @@ impl<V: Values> Visitor for Decoding<V> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What most strings are: a key's name, a short value or element.
+    #[inline]
+    fn whole(&mut self, role: Role, bytes: &[u8]) -> Result<bool, Fault> {
+        let state = &mut self.state;
+        let item = match role {
+            Role::Key => {
+                state.name.clear();
+                state.name.extend_from_slice(bytes);
+                state.name_length = bytes.len() as u64;
+                state.close(role)?;
+                return Ok(true);
+            }
+            Role::Value => {
+                state.kind.encoding = Encoding::Plain;
+                state.tell_key();
+                Item::String
+            }
+            Role::Element => Item::Element,
+            Role::Member => Item::Member,
+            Role::Field => Item::Field,
+            Role::FieldValue => Item::Value,
+            _ => return Ok(false),
+        };
+        if state.is_full() {
+            state.values.text(item, Piece::whole(bytes));
+        }
+        state.close(role)?;
+        Ok(true)
     }
 
     #[inline]

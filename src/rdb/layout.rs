@@ -4,7 +4,8 @@ use super::error::Fault;
 use super::node::Node;
 use super::packed::{Entries, wrong};
 use super::text::{Assembler, Small};
-use super::values::{Item, Values};
+use super::values::{Item, Piece, Values};
+use crate::bounds::MAX_RDB_WHOLE;
 
 /// How a packed collection's entries make elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,7 @@ impl<V: Values> Teller<'_, V> {
         };
     }
 
+    #[inline]
     fn end_score(&mut self) -> Result<(), Fault> {
         let score = self.layout.small.double().unwrap_or_else(|| {
             self.values.odd("a score is not a number");
@@ -180,6 +182,28 @@ impl<V: Values> Entries for Teller<'_, V> {
             Next::Template => return Err(wrong("needed a template's number, found a string")),
         }
         Ok(())
+    }
+
+    /// Most entries are told as they are; the others go the way of those that come in parts.
+    #[inline]
+    fn whole(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if self.layout.shape != Shape::Node && bytes.len() <= MAX_RDB_WHOLE {
+            match self.next() {
+                Next::Text(item) => {
+                    self.values.text(item, Piece::whole(bytes));
+                    self.advance();
+                    return Ok(());
+                }
+                Next::Score => {
+                    self.layout.small.clear();
+                    self.layout.small.feed(bytes);
+                    return self.end_score();
+                }
+                Next::Expiry | Next::Template => {}
+            }
+        }
+        self.begin(bytes.len() as u64)?;
+        if bytes.is_empty() { Ok(()) } else { self.part(bytes) }
     }
 
     #[inline]

@@ -64,6 +64,11 @@ pub(super) trait Visitor {
     fn raw(&mut self, _role: Role, _bytes: &[u8]) -> Visited {
         Ok(())
     }
+    /// A short plain string is there whole. A visitor that answers `true` has taken it; else it is told as any other.
+    #[inline]
+    fn whole(&mut self, _role: Role, _bytes: &[u8]) -> Result<bool, Fault> {
+        Ok(false)
+    }
     /// A string begins.
     fn string(&mut self, _role: Role, _head: Head) -> Visited {
         Ok(())
@@ -330,26 +335,63 @@ impl<V: Visitor> Machine<V> {
         if self.body.is_some() {
             return self.pass(cursor);
         }
-        let Some(frame) = self.stack.last_mut() else {
-            if self.whole_string(cursor, base)? {
-                return Ok(());
-            }
-            return self.begin(cursor, base, header);
-        };
-        let steps: &'static [Op] = frame.steps;
-        if let Some(op) = steps.get(frame.next) {
-            return self.take(op, cursor, base);
+        match self.stack.last().copied() {
+            Some(frame) => self.go_round(frame, cursor, base),
+            None if self.whole_string(cursor, base)? => Ok(()),
+            None => self.begin(cursor, base, header),
         }
-        frame.left -= 1;
-        frame.next = 0;
-        if frame.left == 0 {
-            self.stack.pop();
-            if self.stack.is_empty() {
-                self.visitor.record_end(&self.record, base + cursor.position() as u64)?;
-                self.recording = false;
+    }
+
+    /// Goes through the list under way, round after round, while its steps are of the common kinds and come whole: only
+    /// then is the stack touched. Any other step is taken alone.
+    fn go_round(&mut self, from: Frame, cursor: &mut Cursor<'_>, base: u64) -> Result<(), Stop> {
+        let mut frame = from;
+        let other = loop {
+            let at = base + cursor.position() as u64;
+            self.visitor.place(at);
+            match frame.steps.get(frame.next) {
+                Some(op) if self.take_whole(op, cursor, base).map_err(|fault| self.blame(at, fault))? => {
+                    frame.next += 1
+                }
+                Some(op) => break op,
+                None if frame.left == 1 => return self.end_list(at),
+                None => (frame.next, frame.left) = (0, frame.left - 1),
             }
+        };
+        if (frame.next, frame.left) == (from.next, from.left) {
+            return self.take(other, cursor, base);
+        }
+        if let Some(last) = self.stack.last_mut() {
+            *last = frame;
         }
         Ok(())
+    }
+
+    /// The list under way is done, and with the last of them the record.
+    fn end_list(&mut self, at: u64) -> Result<(), Stop> {
+        self.stack.pop();
+        if self.stack.is_empty() {
+            self.visitor.record_end(&self.record, at).map_err(|fault| self.blame(at, fault))?;
+            self.recording = false;
+        }
+        Ok(())
+    }
+
+    /// Takes a step of a common kind that the slice holds whole; `false`, and nothing read, where it is another.
+    #[inline]
+    fn take_whole(&mut self, op: &Op, cursor: &mut Cursor<'_>, base: u64) -> Result<bool, Fault> {
+        match *op {
+            Op::String(role) => {
+                let Some(bytes) = cursor.plain() else { return Ok(false) };
+                self.visit_plain(role, bytes, base + cursor.position() as u64)?;
+            }
+            Op::Raw(role, size) => {
+                let Ok(bytes) = cursor.field(size.into()) else { return Ok(false) };
+                self.visitor.raw(role, bytes)?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Lets a string's bytes pass.
@@ -404,6 +446,9 @@ impl<V: Visitor> Machine<V> {
     /// Tells of a plain string that is there whole, up to `end`.
     #[inline]
     fn visit_plain(&mut self, role: Role, bytes: &[u8], end: u64) -> Visited {
+        if self.visitor.whole(role, bytes)? {
+            return Ok(());
+        }
         self.visitor.string(role, Head::Plain(bytes.len() as u64))?;
         self.visitor.place(end - bytes.len() as u64);
         if !bytes.is_empty() {
@@ -430,7 +475,15 @@ impl<V: Visitor> Machine<V> {
             Class::Opcode => self.repeat(record.steps, 1),
             Class::Key => {
                 self.repeat(record.steps, 1);
-                self.repeat(KEY, 1);
+                // A short key, as most are, needs no step.
+                match cursor.plain() {
+                    Some(key) => {
+                        self.visitor.place(at + 1);
+                        let end = base + cursor.position() as u64;
+                        self.visit_plain(Role::Key, key, end).map_err(|fault| self.blame(at + 1, fault))?;
+                    }
+                    None => self.repeat(KEY, 1),
+                }
             }
         }
         Ok(())
@@ -458,14 +511,13 @@ impl<V: Visitor> Machine<V> {
         let at = base + cursor.position() as u64;
         match *op {
             Op::String(role) => {
-                // The common string first: short, plain, whole.
-                if let Some(bytes) = cursor.plain() {
-                    self.visit_plain(role, bytes, base + cursor.position() as u64)?;
-                    self.done();
-                    return Ok(());
-                }
                 let head = cursor.head()?;
                 self.begin_string(role, head, at)?;
+                // What is there of the bytes need not wait for the next step.
+                if head.stored() == 0 || !cursor.rest().is_empty() {
+                    self.visitor.place(base + cursor.position() as u64);
+                    return self.pass(cursor);
+                }
             }
             Op::Number(role) => {
                 self.visitor.number(role, cursor.number()?)?;

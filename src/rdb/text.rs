@@ -11,28 +11,13 @@ pub(super) struct Decimal {
 
 impl Decimal {
     pub(super) fn new(number: i64) -> Self {
-        let mut decimal = Self { digits: [0; 20], begin: 20 };
-        let mut rest = number.unsigned_abs();
-        loop {
-            decimal.push(b'0' + (rest % 10) as u8);
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if number < 0 {
-            decimal.push(b'-');
+        let mut buffer = itoa::Buffer::new();
+        let text = buffer.format(number).as_bytes();
+        let mut decimal = Self { digits: [0; 20], begin: 20 - text.len().min(20) };
+        if let Some(place) = decimal.digits.get_mut(decimal.begin..) {
+            place.copy_from_slice(text);
         }
         decimal
-    }
-
-    /// Puts a character in front. 64 bits have at most 19 digits and a sign.
-    #[inline]
-    fn push(&mut self, character: u8) {
-        self.begin = self.begin.saturating_sub(1);
-        if let Some(place) = self.digits.get_mut(self.begin) {
-            *place = character;
-        }
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

@@ -491,6 +491,7 @@ fn boundary(bytes: &[u8], at: usize) -> usize {
 #[inline]
 pub(super) fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
     if is_plain(bytes) {
+        out.reserve(bytes.len() + 2);
         out.push(b'"');
         out.extend_from_slice(bytes);
         out.push(b'"');
@@ -502,7 +503,7 @@ pub(super) fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Whether every byte is printable ASCII other than `"` and `\`. Eight bytes at a time: a byte's high bit is set in
 /// `bad` where it is below 0x20, equals one of the two, is DEL, or is not ASCII.
 #[inline]
-fn is_plain(bytes: &[u8]) -> bool {
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
@@ -513,9 +514,10 @@ fn is_plain(bytes: &[u8]) -> bool {
             | zero_bytes(word ^ (ONES * 0x7f))
             | (word & HIGH)
     };
-    let (words, rest) = bytes.as_chunks::<8>();
-    words.iter().fold(0, |found, word| found | bad(u64::from_le_bytes(*word))) == 0
-        && rest.iter().all(|&byte| is_plain_byte(byte))
+    // The last eight may overlap those before: no byte is left over.
+    let Some(last) = bytes.last_chunk::<8>() else { return bytes.iter().all(|&byte| is_plain_byte(byte)) };
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().fold(bad(u64::from_le_bytes(*last)), |found, word| found | bad(u64::from_le_bytes(*word))) == 0
 }
 
 #[cold]

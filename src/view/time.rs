@@ -60,7 +60,14 @@ pub fn write_seconds(out: &mut Vec<u8>, span: Span) {
 /// Appends a number in decimal.
 #[inline]
 pub fn write_decimal(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    // Most are small.
+    let digit = |place: u64| b'0' + (value / place % 10) as u8;
+    match value {
+        0..10 => out.push(digit(1)),
+        10..100 => out.extend_from_slice(&[digit(10), digit(1)]),
+        100..1000 => out.extend_from_slice(&[digit(100), digit(10), digit(1)]),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+    }
 }
 
 /// Appends `.` and the first `digits` digits of `nanos`; nothing where there are none.

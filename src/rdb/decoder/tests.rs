@@ -85,6 +85,21 @@ fn decode(rdb: &[u8], depth: Depth, size: usize) -> (Vec<String>, Option<RdbErro
     (decoder.into_values().0, error)
 }
 
+/// Decodes in pieces of every small size and in two cut at every byte: all must be told as it is of the whole.
+fn decode_alike(rdb: &[u8]) -> (Vec<String>, Option<RdbError>) {
+    let whole = decode(rdb, Depth::Full, usize::MAX);
+    for size in 1..40 {
+        assert_eq!(decode(rdb, Depth::Full, size), whole, "pieces of {size}");
+    }
+    for cut in 0..rdb.len() {
+        let mut decoder = Decoder::new(Notes::default(), Depth::Full);
+        let (first, second) = rdb.split_at(cut);
+        let error = [first, second].into_iter().find_map(|piece| decoder.push(piece).err());
+        assert_eq!((decoder.into_values().0, error), whole, "cut at {cut}");
+    }
+    whole
+}
+
 /// An RDB of one record.
 fn rdb(magic: &[u8; 9], record: &[u8]) -> Vec<u8> {
     [&magic[..], record, b"\xff\0\0\0\0\0\0\0\0"].concat()
@@ -93,11 +108,8 @@ fn rdb(magic: &[u8; 9], record: &[u8]) -> Vec<u8> {
 /// What the one key `k` of this type holds, told alike for any split; without the key's line and the end's.
 fn value(magic: &[u8; 9], byte: u8, bytes: &[u8]) -> Vec<String> {
     let bytes = rdb(magic, &[&[byte, 1, b'k'], bytes].concat());
-    let whole = decode(&bytes, Depth::Full, usize::MAX);
+    let whole = decode_alike(&bytes);
     assert_eq!(whole.1, None);
-    for size in 1..40 {
-        assert_eq!(decode(&bytes, Depth::Full, size), whole, "pieces of {size}");
-    }
     let statistics = decode(&bytes, Depth::Statistics, usize::MAX);
     assert_eq!(statistics.1, None);
     assert_eq!(statistics.0, [whole.0[0].clone(), whole.0.last().unwrap().clone()], "statistics say the same");
@@ -106,11 +118,7 @@ fn value(magic: &[u8; 9], byte: u8, bytes: &[u8]) -> Vec<String> {
 
 fn fault(byte: u8, bytes: &[u8]) -> Fault {
     let bytes = rdb(b"REDIS0012", &[&[byte, 1, b'k'], bytes].concat());
-    let whole = decode(&bytes, Depth::Full, usize::MAX);
-    for size in 1..40 {
-        assert_eq!(decode(&bytes, Depth::Full, size), whole, "pieces of {size}");
-    }
-    whole.1.unwrap().fault
+    decode_alike(&bytes).1.unwrap().fault
 }
 
 /// A listpack of entries given with their back-lengths.
@@ -153,6 +161,18 @@ fn collections_of_strings() {
     let scores = value(b"REDIS0003", 3, b"\x02\x01a\x031.5\x01b\xff");
     assert_eq!(scores, ["Member a", "score 1.5", "Member b", "score -inf"]);
     assert_eq!(value(b"REDIS0012", 5, b"\x01\x01b\0\0\0\0\0\0\xf0\xff"), ["Member b", "score -inf"]);
+}
+
+/// More rounds than one slice of the machine holds, with strings of every form between the short ones.
+#[test]
+fn long_lists_of_mixed_strings() {
+    let forms: [&[u8]; 6] = [b"\x01a", b"\xc0\x05", b"\0", b"\x40\x02bc", b"\x80\0\0\0\x01d", b"\xc3\x04\x04\0x\x20\0"];
+    let texts = ["a", "5", "", "bc", "d", "xxxx"];
+    let list = [&b"\x30"[..], &forms.concat().repeat(8)].concat();
+    let expected: Vec<String> = texts.iter().cycle().take(48).map(|text| format!("Element {text}")).collect();
+    assert_eq!(value(b"REDIS0012", 1, &list), expected);
+    let damaged = [&b"\x02"[..], forms[0], b"\xc3\x04\x03\0x\x20\0"].concat();
+    assert!(matches!(fault(1, &damaged), Fault::LzfData(_)));
 }
 
 #[test]

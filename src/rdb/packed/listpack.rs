@@ -11,7 +11,7 @@
 //! Behind each stands the size of what was just said, in groups of seven bits, the highest first, the high bit set on
 //! all but the first; it is read from the end backwards.
 
-use super::{Blob, Entries, State, Step, TOO_LONG, TRAILING, wrong};
+use super::{Blob, Entries, Fault, State, Step, TOO_LONG, TRAILING, wrong};
 
 const HEAD: u64 = 6;
 const END: u8 = 0xff;
@@ -19,7 +19,10 @@ const END: u8 = 0xff;
 #[inline]
 pub(super) fn step<E: Entries>(blob: &mut Blob, rest: &[u8], place: u64, entries: &mut E) -> Step {
     match blob.state {
-        State::Entry => entry(blob, rest, place, entries),
+        State::Entry => match short_entries(blob, rest, place, entries)? {
+            0 => entry(blob, rest, place, entries),
+            taken => Ok(Some(taken)),
+        },
         State::Body(left) => blob.body(left, rest, State::Tail, entries),
         State::Tail => match back_length(blob.size, rest)? {
             Some(taken) => {
@@ -42,6 +45,30 @@ fn head(blob: &mut Blob, rest: &[u8]) -> Step {
     blob.announced = (count != u16::MAX).then_some(count.into());
     blob.state = State::Entry;
     Ok(Some(HEAD as usize))
+}
+
+/// The common entries, small numbers and short strings, as long as they come whole and right; gives their size. Anything
+/// else is left for [`entry`], whatever is wrong with it.
+#[inline]
+fn short_entries<E: Entries>(blob: &mut Blob, window: &[u8], place: u64, entries: &mut E) -> Result<usize, Fault> {
+    let (mut rest, mut count) = (window, 0);
+    let taken = |rest: &[u8]| window.len() - rest.len();
+    loop {
+        entries.place(place + taken(rest) as u64);
+        let (told, after) = match *rest {
+            [small @ 0..0x80, 1, ref after @ ..] => (entries.integer(small.into()), after),
+            [length @ 0x80..0xc0, ref after @ ..] => match after.split_at_checked(usize::from(length & 0x3f)) {
+                Some((bytes, [back, after @ ..])) if *back == (length & 0x3f) + 1 => (entries.whole(bytes), after),
+                _ => break,
+            },
+            _ => break,
+        };
+        told.map_err(|fault| blob.locate(fault, place + taken(rest) as u64))?;
+        rest = after;
+        count += 1;
+    }
+    blob.entries += count;
+    Ok(taken(rest))
 }
 
 /// The kind of an entry, and how many bytes stand before its string or are its number.
@@ -98,7 +125,7 @@ fn entry<E: Entries>(blob: &mut Blob, rest: &[u8], place: u64, entries: &mut E) 
 }
 
 #[inline]
-fn long_kind(rest: &[u8]) -> Result<Option<(Kind, usize)>, super::Fault> {
+fn long_kind(rest: &[u8]) -> Result<Option<(Kind, usize)>, Fault> {
     Ok(Some(match *rest {
         [high @ 0xc0..0xe0, low, ..] => {
             let bits = i64::from(high & 0x1f) << 8 | i64::from(low);
@@ -118,7 +145,7 @@ fn long_kind(rest: &[u8]) -> Result<Option<(Kind, usize)>, super::Fault> {
 /// Compares the size behind an entry; gives how many bytes say it.
 #[inline]
 fn back_length(size: u64, rest: &[u8]) -> Step {
-    const WRONG: super::Fault = wrong("the size behind an entry is not the entry's");
+    const WRONG: Fault = wrong("the size behind an entry is not the entry's");
     if size < 128 {
         return match rest.first() {
             Some(back) if u64::from(*back) == size => Ok(Some(1)),

@@ -130,7 +130,12 @@ type Step = Result<Option<usize>, Fault>;
 impl Blob {
     /// A collection of so many bytes begins.
     pub(super) fn begin(&mut self, form: Form, length: u64, count_only: bool) {
-        *self = Self { form, length, count_only, state: State::Head, ..Self::default() };
+        (self.form, self.length, self.count_only) = (form, length, count_only);
+        (self.state, self.before, self.announced, self.entries) = (State::Head, 0, None, 0);
+        (self.size, self.last, self.last_seen) = (0, 0, 0);
+        (self.width, self.greatest) = (0, None);
+        (self.value, self.slack) = (false, 0);
+        self.carry.clear();
     }
 
     /// Entries seen or, where only the count is wanted, told. A zipmap's fields and values count as two.
@@ -143,32 +148,41 @@ impl Blob {
 
     /// Takes the next bytes; tells whether more are wanted.
     pub(super) fn feed<E: Entries>(&mut self, bytes: &[u8], entries: &mut E) -> Result<bool, Fault> {
-        let mut carry = self.carry;
-        let fed = carry.feed(bytes, |window, until| {
-            let taken = match self.form {
-                Form::Listpack => self.run(window, until, |blob, rest, place| {
-                    entries.place(place);
-                    listpack::step(blob, rest, place, entries)
-                }),
-                Form::Ziplist => self.run(window, until, |blob, rest, place| {
-                    entries.place(place);
-                    ziplist::step(blob, rest, place, entries)
-                }),
-                Form::Intset => self.run(window, until, |blob, rest, place| {
-                    entries.place(place);
-                    intset::step(blob, rest, place, entries)
-                }),
-                Form::Zipmap => self.run(window, until, |blob, rest, place| {
-                    entries.place(place);
-                    zipmap::step(blob, rest, place, entries)
-                }),
-            }?;
-            self.before += taken as u64;
-            Ok(taken)
-        });
-        self.carry = carry;
-        fed?;
+        if self.carry.is_empty() {
+            let taken = self.take(bytes, bytes.len(), entries)?;
+            self.carry.keep(bytes.get(taken..).unwrap_or_default());
+        } else {
+            let mut carry = self.carry;
+            let fed = carry.feed(bytes, |window, until| self.take(window, until, entries));
+            self.carry = carry;
+            fed?;
+        }
         Ok(!self.counted())
+    }
+
+    /// Takes whole steps; see [`Carry::feed`].
+    #[inline]
+    fn take<E: Entries>(&mut self, window: &[u8], until: usize, entries: &mut E) -> Result<usize, Fault> {
+        let taken = match self.form {
+            Form::Listpack => self.run(window, until, |blob, rest, place| {
+                entries.place(place);
+                listpack::step(blob, rest, place, entries)
+            }),
+            Form::Ziplist => self.run(window, until, |blob, rest, place| {
+                entries.place(place);
+                ziplist::step(blob, rest, place, entries)
+            }),
+            Form::Intset => self.run(window, until, |blob, rest, place| {
+                entries.place(place);
+                intset::step(blob, rest, place, entries)
+            }),
+            Form::Zipmap => self.run(window, until, |blob, rest, place| {
+                entries.place(place);
+                zipmap::step(blob, rest, place, entries)
+            }),
+        }?;
+        self.before += taken as u64;
+        Ok(taken)
     }
 
     /// Whether the count is all that is wanted, and known.

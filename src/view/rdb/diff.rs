@@ -7,7 +7,7 @@ use super::super::amount;
 use super::super::json::write_bytes;
 use super::super::output::Output;
 use super::super::terminal;
-use super::{number, word};
+use super::{number, time, word};
 use crate::bounds::{DIFF_BUFFERS, DIFF_RECORDS, MAX_RDB_WHOLE};
 use crate::rdb::{KeyName, KeyPrint, Prints};
 use crate::spill::{SortBounds, Sorted, Sorter, SpillError};
@@ -379,7 +379,7 @@ impl Diff {
                 Some(print) => {
                     word(output, "{\"type\":", print.value_type.name());
                     number(output, ",\"elements\":", Some(print.elements.into()));
-                    number(output, ",\"expires_at_ms\":", print.expires_at_ms.map(Into::into));
+                    time(output, ",\"expires_at_ms\":", print.expires_at_ms);
                     output.buffer().push(b'}');
                 }
             }

@@ -13,10 +13,11 @@ use super::super::output::Output;
 use super::modules::ModuleView;
 use super::pending::{GroupPending, Told};
 use super::templates::Templates;
-use super::{Holding, checksum_word, number, word};
+use super::{Holding, Repeated, checksum_word, number, time, word};
 use crate::bounds::SPILL_READ;
 use crate::rdb::{
-    Checksum, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, ValueType, Values,
+    Checksum, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId,
+    ValueType, Values,
 };
 use crate::spill::SpillError;
 
@@ -42,6 +43,9 @@ pub struct Dump {
     named: bool,
     /// Members are followed by their scores.
     pairs: bool,
+    /// The beginning of a key's line, and its type and encoding.
+    head: Repeated<u64>,
+    packing: Repeated<(ValueType, Encoding)>,
 }
 
 /// What the line under way is about.
@@ -70,6 +74,8 @@ impl Dump {
             module: ModuleView::default(),
             named: false,
             pairs: false,
+            head: Repeated::default(),
+            packing: Repeated::default(),
         }
     }
 
@@ -109,21 +115,24 @@ impl Dump {
     /// Begins a key's line, up to its name.
     fn begin_key(&mut self, db: u64) {
         self.begin(Line::Key);
-        self.raw("{\"record\":\"key\"");
-        number(&mut self.output, ",\"db\":", Some(db.into()));
-        self.raw(",\"key\":");
+        self.head.write(&mut self.output, db, |head| {
+            head.extend_from_slice(format!("{{\"record\":\"key\",\"db\":{db},\"key\":").as_bytes());
+        });
     }
 
+    #[inline]
     fn raw(&mut self, text: &str) {
         self.output.buffer().extend_from_slice(text.as_bytes());
     }
 
+    #[inline]
     fn open(&mut self, opener: &str, closer: u8) {
         self.raw(opener);
         self.open.push(closer);
         self.comma = false;
     }
 
+    #[inline]
     fn close(&mut self) {
         if let Some(closer) = self.open.pop() {
             self.output.buffer().push(closer);
@@ -131,6 +140,7 @@ impl Dump {
         self.comma = true;
     }
 
+    #[inline]
     fn separate(&mut self) {
         if self.comma {
             self.output.buffer().push(b',');
@@ -166,6 +176,7 @@ impl Dump {
     }
 
     /// A byte string, or a piece of one.
+    #[inline]
     fn bytes(&mut self, piece: Piece<'_>) {
         if piece.is_first() && piece.is_last() {
             return write_bytes(&mut self.output, piece.bytes);
@@ -182,6 +193,26 @@ impl Dump {
         }
     }
 
+    /// An element, or what one is made of.
+    #[inline]
+    fn element(&mut self, item: Item, piece: Piece<'_>) {
+        if piece.is_first() {
+            self.separate();
+            // A member's score and a field's value follow it inside one element.
+            if item == Item::Field || (item == Item::Member && self.pairs) {
+                self.open("[", b']');
+            }
+            if item == Item::Value && !std::mem::take(&mut self.named) {
+                self.template_field();
+            }
+        }
+        self.bytes(piece);
+        if piece.is_last() {
+            self.comma = true;
+            self.named = item == Item::Field;
+        }
+    }
+
     fn end(&mut self) {
         while let Some(closer) = self.open.pop() {
             self.output.buffer().push(closer);
@@ -191,7 +222,12 @@ impl Dump {
     }
 
     fn id(&mut self, id: StreamId) {
-        self.raw(&format!("\"{id}\""));
+        let mut digits = itoa::Buffer::new();
+        self.raw("\"");
+        self.raw(digits.format(id.ms));
+        self.raw("-");
+        self.raw(digits.format(id.seq));
+        self.raw("\"");
     }
 
     /// The field of a value that its hash's template names.
@@ -243,8 +279,8 @@ impl Dump {
                     self.separate();
                     self.open("{\"name\":", b'}');
                     names.read(name, |piece| self.bytes(piece))?;
-                    number(&mut self.output, ",\"seen_ms\":", Some(seen_ms.into()));
-                    number(&mut self.output, ",\"active_ms\":", active_ms.map(Into::into));
+                    time(&mut self.output, ",\"seen_ms\":", Some(seen_ms));
+                    time(&mut self.output, ",\"active_ms\":", active_ms);
                     self.open(",\"pel\":[", b']');
                 }
                 Told::Owned(id) => {
@@ -271,14 +307,22 @@ impl Dump {
     }
 }
 
-/// A double as JSON can have it: what is no number there is a word.
-pub(super) fn double(value: f64) -> String {
-    if value.is_nan() {
-        "\"nan\"".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "\"inf\"" } else { "\"-inf\"" }.to_owned()
+/// Appends a double as JSON can have it: what is no number there is a word.
+pub(super) fn write_double(out: &mut Vec<u8>, value: f64) {
+    // All whole numbers below are exact, and have no exponent.
+    const WHOLE: f64 = 1e15;
+    if value.abs() < WHOLE && value.trunc().to_bits() == value.to_bits() && value.to_bits() != (-0.0f64).to_bits() {
+        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+        out.extend_from_slice(b".0");
+    } else if value.is_finite() {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     } else {
-        serde_json::Number::from_f64(value).map_or_else(|| "null".to_owned(), |number| number.to_string())
+        let word: &[u8] = match value {
+            f64::INFINITY => b"\"inf\"",
+            f64::NEG_INFINITY => b"\"-inf\"",
+            _ => b"\"nan\"",
+        };
+        out.extend_from_slice(word);
     }
 }
 
@@ -298,6 +342,13 @@ impl Holding for Dump {
         self.group = GroupPending::default();
         self.module.clear();
     }
+}
+
+/// A double as text.
+fn double(value: f64) -> String {
+    let mut out = Vec::new();
+    write_double(&mut out, value);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 const AUX: u8 = 0xfa;
@@ -332,11 +383,19 @@ impl Values for Dump {
             self.begin_key(key.db);
             write_bytes(&mut self.output, key.name);
         }
-        word(&mut self.output, ",\"type\":", key.value_type.name());
-        word(&mut self.output, ",\"encoding\":", key.encoding.name());
-        number(&mut self.output, ",\"expires_at_ms\":", key.expires_at_ms.map(Into::into));
-        number(&mut self.output, ",\"idle\":", key.idle.map(Into::into));
-        number(&mut self.output, ",\"freq\":", key.freq.map(Into::into));
+        self.packing.write(&mut self.output, (key.value_type, key.encoding), |packing| {
+            let (value_type, encoding) = (key.value_type.name(), key.encoding.name());
+            for part in [",\"type\":\"", value_type, "\",\"encoding\":\"", encoding, "\",\"expires_at_ms\":"] {
+                packing.extend_from_slice(part.as_bytes());
+            }
+        });
+        if key.expires_at_ms.is_none() && key.idle.is_none() && key.freq.is_none() {
+            self.raw("null,\"idle\":null,\"freq\":null");
+        } else {
+            time(&mut self.output, "", key.expires_at_ms);
+            number(&mut self.output, ",\"idle\":", key.idle);
+            number(&mut self.output, ",\"freq\":", key.freq.map(Into::into));
+        }
         self.raw(",\"value\":");
         self.pairs = key.value_type == ValueType::SortedSet;
         match key.value_type {
@@ -372,23 +431,7 @@ impl Values for Dump {
             | Item::StreamField
             | Item::StreamValue
             | Item::Value
-            | Item::Cell => {
-                if piece.is_first() {
-                    self.separate();
-                    // A member's score and a field's value follow it inside one element.
-                    if item == Item::Field || (item == Item::Member && self.pairs) {
-                        self.open("[", b']');
-                    }
-                    if item == Item::Value && !std::mem::take(&mut self.named) {
-                        self.template_field();
-                    }
-                }
-                self.bytes(piece);
-                if piece.is_last() {
-                    self.comma = true;
-                    self.named = item == Item::Field;
-                }
-            }
+            | Item::Cell => self.element(item, piece),
             Item::GroupName => {
                 if piece.is_first() {
                     self.separate();
@@ -449,12 +492,17 @@ impl Values for Dump {
     }
 
     fn score(&mut self, score: f64) {
-        self.raw(&format!(",{}", double(score)));
+        self.raw(",");
+        write_double(self.output.buffer(), score);
         self.close();
     }
 
     fn field_end(&mut self, expires_at_ms: Option<i64>) {
-        number(&mut self.output, ",", expires_at_ms.map(Into::into));
+        if expires_at_ms.is_some() {
+            time(&mut self.output, ",", expires_at_ms);
+        } else {
+            self.raw(",null");
+        }
         self.close();
     }
 
@@ -473,18 +521,18 @@ impl Values for Dump {
 
     fn stream(&mut self, counters: &StreamCounters) {
         self.close();
-        number(&mut self.output, ",\"length\":", Some(counters.length.into()));
+        number(&mut self.output, ",\"length\":", Some(counters.length));
         self.optional_id(",\"last_id\":", Some(counters.last_id));
         self.optional_id(",\"first_id\":", counters.first_id);
         self.optional_id(",\"max_deleted_id\":", counters.max_deleted_id);
-        number(&mut self.output, ",\"entries_added\":", counters.entries_added.map(Into::into));
+        number(&mut self.output, ",\"entries_added\":", counters.entries_added);
         self.open(",\"groups\":[", b']');
     }
 
     fn group(&mut self, last_id: StreamId, entries_read: Option<u64>) {
         self.group.begin();
         self.optional_id(",\"last_id\":", Some(last_id));
-        number(&mut self.output, ",\"entries_read\":", entries_read.map(Into::into));
+        number(&mut self.output, ",\"entries_read\":", entries_read);
     }
 
     fn pending(&mut self, pending: Pending) {
@@ -552,8 +600,46 @@ impl Values for Dump {
         self.begin(Line::None);
         self.open.clear();
         word(&mut self.output, "{\"record\":\"end\",\"checksum\":", checksum_word(checksum));
-        number(&mut self.output, ",\"keys\":", Some(self.keys.into()));
+        number(&mut self.output, ",\"keys\":", Some(self.keys));
         self.raw("}");
         self.output.end_line();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn same(value: f64) {
+        let expected = match value {
+            value if value.is_nan() => "\"nan\"".to_owned(),
+            f64::INFINITY => "\"inf\"".to_owned(),
+            f64::NEG_INFINITY => "\"-inf\"".to_owned(),
+            value => serde_json::Number::from_f64(value).unwrap().to_string(),
+        };
+        assert_eq!(double(value), expected);
+        if value.is_finite() {
+            assert_eq!(double(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
+        }
+    }
+
+    #[test]
+    fn doubles_are_as_serde_writes_them() {
+        for value in [0.0, 1.0, 17.5, 1e14, 999_999_999_999_999.0, 1e15, 1e16, 2f64.powi(53), 1e300, 5e-324, f64::NAN] {
+            same(value);
+            same(-value);
+        }
+        same(f64::INFINITY);
+        same(f64::NEG_INFINITY);
+    }
+
+    proptest! {
+        #[test]
+        fn any_double_is_read_back(bits in any::<u64>(), whole in any::<i32>(), hundredths in any::<i32>()) {
+            same(f64::from_bits(bits));
+            same(whole.into());
+            same(f64::from(hundredths) / 100.0);
+        }
     }
 }

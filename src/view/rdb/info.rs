@@ -5,7 +5,9 @@ mod prefixes;
 mod text;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
+
+use indexmap::IndexMap;
 
 use serde_json::{Map, Value, json};
 
@@ -32,16 +34,38 @@ pub struct Info {
     keys: u64,
     expires: u64,
     databases: BTreeMap<u64, (u64, u64)>,
-    types: BTreeMap<&'static str, u64>,
-    encodings: BTreeMap<&'static str, u64>,
+    types: Counts,
+    encodings: Counts,
     /// The biggest keys so far, the smallest of them on top.
     biggest: BinaryHeap<Reverse<Big>>,
-    prefixes: HashMap<Vec<u8>, (u64, u64), foldhash::fast::RandomState>,
+    prefixes: IndexMap<Vec<u8>, (u64, u64), foldhash::fast::RandomState>,
+    /// The place in `prefixes` of the last key's: the next one mostly has the same.
+    last_prefix: usize,
     checksum: Option<Checksum>,
     name: Vec<u8>,
     key: Option<(u64, &'static str)>,
     details: Details,
     names: Prefixes,
+}
+
+/// Keys by type or encoding, each at its place in the enumeration.
+#[derive(Debug, Default)]
+struct Counts([(&'static str, u64); Self::PLACES]);
+
+impl Counts {
+    /// More than there are types or encodings.
+    const PLACES: usize = 24;
+
+    #[inline]
+    fn add(&mut self, place: usize, name: &'static str) {
+        if let Some(counted) = self.0.get_mut(place) {
+            *counted = (name, counted.1 + 1);
+        }
+    }
+
+    fn by_name(&self) -> BTreeMap<&'static str, u64> {
+        self.0.iter().copied().filter(|(_, keys)| *keys > 0).collect()
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,8 +95,8 @@ impl Info {
             "keys": self.keys,
             "expires": self.expires,
             "databases": self.databases.iter().map(|(db, (keys, expires))| json!({"db": db, "keys": keys, "expires": expires})).collect::<Vec<_>>(),
-            "types": self.types,
-            "encodings": self.encodings,
+            "types": self.types.by_name(),
+            "encodings": self.encodings.by_name(),
             "type_bytes": by_name(&self.details.types),
             "encoding_bytes": by_name(&self.details.encodings),
             "sizes": self.details.sizes.iter().enumerate().map(|(class, tally)| json!({
@@ -138,11 +162,20 @@ impl Info {
     }
 
     fn count_prefix(&mut self, bytes: u64) {
-        let Some(end) = memchr::memchr(b':', &self.name[..self.name.len().min(MAX_PREFIX_LENGTH)]) else { return };
-        let prefix = &self.name[..=end];
-        if let Some((keys, total)) = self.prefixes.get_mut(prefix) {
+        // A prefix ends with the only colon in it, so what begins with it has it.
+        if let Some((prefix, (keys, total))) = self.prefixes.get_index_mut(self.last_prefix)
+            && self.name.starts_with(prefix)
+        {
             *keys += 1;
             *total += bytes;
+            return;
+        }
+        let Some(end) = memchr::memchr(b':', &self.name[..self.name.len().min(MAX_PREFIX_LENGTH)]) else { return };
+        let prefix = &self.name[..=end];
+        if let Some((place, _, (keys, total))) = self.prefixes.get_full_mut(prefix) {
+            *keys += 1;
+            *total += bytes;
+            self.last_prefix = place;
         } else if self.prefixes.len() < MAX_PREFIXES {
             self.prefixes.insert(prefix.to_vec(), (1, bytes));
         }
@@ -171,13 +204,17 @@ impl Values for Info {
         let expires = u64::from(key.expires_at_ms.is_some());
         self.keys += 1;
         self.expires += expires;
-        if self.databases.len() < MAX_INFO_DATABASES || self.databases.contains_key(&key.db) {
-            let database = self.databases.entry(key.db).or_default();
-            database.0 += 1;
-            database.1 += expires;
+        let room = self.databases.len() < MAX_INFO_DATABASES;
+        let database = match self.databases.get_mut(&key.db) {
+            None if room => Some(self.databases.entry(key.db).or_default()),
+            known => known,
+        };
+        if let Some((keys, expiring)) = database {
+            *keys += 1;
+            *expiring += expires;
         }
-        *self.types.entry(key.value_type.name()).or_default() += 1;
-        *self.encodings.entry(key.encoding.name()).or_default() += 1;
+        self.types.add(key.value_type as usize, key.value_type.name());
+        self.encodings.add(key.encoding as usize, key.encoding.name());
         self.key = Some((key.db, key.value_type.name()));
         self.details.key(key);
     }

@@ -1,10 +1,11 @@
 //! `rdb keys`: a line a key, without its value.
 
-use super::super::json::write_bytes;
+use super::super::json::{is_plain, write_bytes};
 use super::super::output::Output;
 use super::super::terminal;
-use super::{Holding, number, word};
-use crate::rdb::{Item, Key, KeyEnd, Piece, Values};
+use super::super::time::write_decimal;
+use super::{Holding, Repeated, number, time};
+use crate::rdb::{Encoding, Item, Key, KeyEnd, Piece, ValueType, Values};
 
 /// The form of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +26,18 @@ pub struct Keys {
     /// The key under way: what is told of it at its beginning.
     name: Vec<u8>,
     key: Option<Told>,
+    /// What a line says of the database, and of the packing.
+    head: Repeated<u64>,
+    packing: Repeated<Packing>,
 }
+
+/// Type, encoding and the record's leading byte.
+type Packing = (ValueType, Encoding, u8);
 
 #[derive(Clone, Copy, Debug)]
 struct Told {
     db: u64,
-    value_type: &'static str,
-    encoding: &'static str,
-    rdb_type: u8,
+    packing: Packing,
     expires_at_ms: Option<i64>,
     idle: Option<u64>,
     freq: Option<u8>,
@@ -55,7 +60,7 @@ impl Keys {
                 output.end_line();
             }
         }
-        Self { form, output, name: Vec::new(), key: None }
+        Self { form, output, name: Vec::new(), key: None, head: Repeated::default(), packing: Repeated::default() }
     }
 
     /// Where the lines go.
@@ -65,47 +70,76 @@ impl Keys {
 
     fn json(&mut self, key: Told, end: KeyEnd) {
         let output = &mut self.output;
-        number(output, "{\"db\":", Some(key.db.into()));
-        output.buffer().extend_from_slice(b",\"key\":");
+        self.head
+            .write(output, key.db, |out| out.extend_from_slice(format!("{{\"db\":{},\"key\":", key.db).as_bytes()));
         write_bytes(output, &self.name);
-        word(output, ",\"type\":", key.value_type);
-        word(output, ",\"encoding\":", key.encoding);
-        number(output, ",\"rdb_type\":", Some(key.rdb_type.into()));
-        number(output, ",\"expires_at_ms\":", key.expires_at_ms.map(Into::into));
-        number(output, ",\"bytes\":", Some(end.bytes.into()));
-        number(output, ",\"elements\":", Some(end.elements.into()));
-        number(output, ",\"idle\":", key.idle.map(Into::into));
-        number(output, ",\"freq\":", key.freq.map(Into::into));
-        output.buffer().push(b'}');
+        self.packing.write(output, key.packing, |out| {
+            let (value_type, encoding, byte) = (key.packing.0.name(), key.packing.1.name(), key.packing.2);
+            for part in [",\"type\":\"", value_type, "\",\"encoding\":\"", encoding, "\",\"rdb_type\":"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            write_decimal(out, byte.into());
+        });
+        time(output, ",\"expires_at_ms\":", key.expires_at_ms);
+        number(output, ",\"bytes\":", Some(end.bytes));
+        number(output, ",\"elements\":", Some(end.elements));
+        if key.idle.is_none() && key.freq.is_none() {
+            output.buffer().extend_from_slice(b",\"idle\":null,\"freq\":null}");
+        } else {
+            number(output, ",\"idle\":", key.idle);
+            number(output, ",\"freq\":", key.freq.map(Into::into));
+            output.buffer().push(b'}');
+        }
     }
 
     /// RFC 4180; what is no number and no word of ours is quoted, bytes that are no UTF-8 as `\xNN`.
     fn csv(&mut self, key: Told, end: KeyEnd) {
-        let optional = |value: Option<i128>| value.map_or_else(String::new, |value| value.to_string());
-        let line = format!(
-            "{},\"{}\",{},{},{},{},{},{},{},{}",
-            key.db,
-            terminal::safe(&self.name).replace('"', "\"\""),
-            key.value_type,
-            key.encoding,
-            key.rdb_type,
-            optional(key.expires_at_ms.map(Into::into)),
-            end.bytes,
-            end.elements,
-            optional(key.idle.map(Into::into)),
-            optional(key.freq.map(Into::into)),
-        );
-        self.output.buffer().extend_from_slice(line.as_bytes());
+        let output = &mut self.output;
+        self.head.write(output, key.db, |out| out.extend_from_slice(format!("{},\"", key.db).as_bytes()));
+        if is_plain(&self.name) {
+            output.buffer().extend_from_slice(&self.name);
+        } else {
+            output.buffer().extend_from_slice(terminal::safe(&self.name).replace('"', "\"\"").as_bytes());
+        }
+        self.packing.write(output, key.packing, |out| {
+            let (value_type, encoding, byte) = (key.packing.0.name(), key.packing.1.name(), key.packing.2);
+            for part in ["\",", value_type, ",", encoding, ","] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            write_decimal(out, byte.into());
+            out.push(b',');
+        });
+        let out = output.buffer();
+        if let Some(expires) = key.expires_at_ms {
+            out.extend_from_slice(itoa::Buffer::new().format(expires).as_bytes());
+        }
+        out.push(b',');
+        write_decimal(out, end.bytes);
+        out.push(b',');
+        write_decimal(out, end.elements);
+        out.push(b',');
+        if let Some(idle) = key.idle {
+            write_decimal(out, idle);
+        }
+        out.push(b',');
+        if let Some(freq) = key.freq {
+            write_decimal(out, freq.into());
+        }
     }
 
     fn text(&mut self, key: Told, end: KeyEnd) {
-        let expires = key.expires_at_ms.map_or_else(|| "-".to_owned(), |expires| expires.to_string());
-        let line = format!(
-            "{:<3} {:<7} {:<10} {:>11} {:>10} {:>14}  ",
-            key.db, key.value_type, key.encoding, end.bytes, end.elements, expires
-        );
-        self.output.buffer().extend_from_slice(line.as_bytes());
-        terminal::push_word(self.output.buffer(), &self.name, false);
+        let output = &mut self.output;
+        self.head.write(output, key.db, |out| out.extend_from_slice(format!("{:<3} ", key.db).as_bytes()));
+        self.packing.write(output, key.packing, |out| {
+            let (value_type, encoding) = (key.packing.0.name(), key.packing.1.name());
+            out.extend_from_slice(format!("{value_type:<7} {encoding:<10} ").as_bytes());
+        });
+        let (out, mut digits) = (output.buffer(), itoa::Buffer::new());
+        right(out, 11, digits.format(end.bytes));
+        right(out, 11, digits.format(end.elements));
+        right(out, 15, key.expires_at_ms.map_or("-", |expires| digits.format(expires)));
+        out.extend_from_slice(b"  ");
+        terminal::push_word(out, &self.name, false);
     }
 }
 
@@ -118,6 +152,15 @@ impl Holding for Keys {
     fn discard(&mut self) {
         self.key = None;
     }
+}
+
+/// Appends a number at the right of so many cells; from the second column on one of them is the gap to the one before.
+#[inline]
+fn right(out: &mut Vec<u8>, width: usize, number: &str) {
+    const BLANKS: &[u8; 16] = &[b' '; 16];
+    let gap = width.saturating_sub(number.len());
+    out.extend_from_slice(BLANKS.get(..gap).unwrap_or_default());
+    out.extend_from_slice(number.as_bytes());
 }
 
 impl Values for Keys {
@@ -139,9 +182,7 @@ impl Values for Keys {
         }
         self.key = Some(Told {
             db: key.db,
-            value_type: key.value_type.name(),
-            encoding: key.encoding.name(),
-            rdb_type: key.rdb_type,
+            packing: (key.value_type, key.encoding, key.rdb_type),
             expires_at_ms: key.expires_at_ms,
             idle: key.idle,
             freq: key.freq,

@@ -25,6 +25,7 @@ pub use salvage::Losses;
 
 use super::json::write_string;
 use super::output::Output;
+use super::time::write_decimal;
 use crate::rdb::Checksum;
 
 /// A checksum's verdict as a word: `ok`, `bad`, `off`, or `absent` below version 5.
@@ -39,12 +40,50 @@ pub fn checksum_word(checksum: Checksum) -> &'static str {
 }
 
 /// Appends `,"field":` and a number, or `null`.
-fn number(output: &mut Output, field: &str, value: Option<i128>) {
+#[inline(always)]
+fn number(output: &mut Output, field: &str, value: Option<u64>) {
     let out = output.buffer();
     out.extend_from_slice(field.as_bytes());
     match value {
-        Some(value) => out.extend_from_slice(value.to_string().as_bytes()),
+        Some(value) => write_decimal(out, value),
         None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// The same with a time, which may be one before 1970.
+#[inline]
+fn time(output: &mut Output, field: &str, value: Option<i64>) {
+    let out = output.buffer();
+    out.extend_from_slice(field.as_bytes());
+    match value {
+        Some(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// A part of a line that the next line mostly has as well, and what it was made of.
+#[derive(Debug)]
+struct Repeated<T> {
+    of: Option<T>,
+    text: Vec<u8>,
+}
+
+impl<T> Default for Repeated<T> {
+    fn default() -> Self {
+        Self { of: None, text: Vec::new() }
+    }
+}
+
+impl<T: Copy + PartialEq> Repeated<T> {
+    /// Appends the part that is made of this; `make` makes it where the last was made of something else.
+    #[inline]
+    fn write(&mut self, output: &mut Output, of: T, make: impl FnOnce(&mut Vec<u8>)) {
+        if self.of != Some(of) {
+            self.of = Some(of);
+            self.text.clear();
+            make(&mut self.text);
+        }
+        output.buffer().extend_from_slice(&self.text);
     }
 }
 

@@ -3,9 +3,8 @@
 //! What is made of a value stands behind the values it was made of, and those are written as they come. So it waits in a
 //! spool; and where a value departs from the layout, it is forgotten and the plain values are all there is.
 
-use std::io::Write;
-
 use super::super::json::write_string;
+use super::dump::write_double;
 use crate::bounds::{GROUP_SPOOL, MAX_VECTOR, SPILL_READ};
 use crate::rdb::{ModuleId, Number, Piece};
 use crate::spill::{SpillError, Spool};
@@ -189,11 +188,11 @@ fn push_bytes(out: &mut Vec<u8>, piece: Piece<'_>) {
 
 /// A number as JSON can have it, in the fewest digits that are read as the same f32.
 fn push_float(out: &mut Vec<u8>, value: f32) {
-    // A vector takes all that is written.
-    let _ = match value {
-        _ if value.is_finite() => write!(out, "{value:?}"),
-        _ => out.write_all(super::dump::double(value.into()).as_bytes()),
-    };
+    if value.is_finite() {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    } else {
+        write_double(out, value.into());
+    }
 }
 
 const HAS_PROJECTION: u64 = 1;

@@ -5,7 +5,9 @@
 //! to what they have in common, `session:*`, until half of them are left; so each key costs a constant amount, and a
 //! pattern of many keys is found however late it comes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
 
 use super::details::Tally;
 use crate::bounds::MAX_PREFIXES;
@@ -34,10 +36,24 @@ struct Pattern {
     common: usize,
 }
 
+impl Pattern {
+    /// One more key; its name as far as the pattern goes.
+    #[inline]
+    fn add(&mut self, name: &[u8], bytes: u64) {
+        self.tally.add(bytes);
+        self.common = common(&self.name[..self.common], name);
+    }
+}
+
 /// Counts keys by the patterns of their names.
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
-    patterns: HashMap<Vec<u8>, Pattern, foldhash::fast::RandomState>,
+    patterns: IndexMap<Vec<u8>, Pattern, foldhash::fast::RandomState>,
+    /// The last key's name and how much of it its pattern has, and the place of the pattern: the next key mostly has the
+    /// same.
+    name: Vec<u8>,
+    length: usize,
+    last: usize,
     folded: Vec<u8>,
 }
 
@@ -53,15 +69,32 @@ pub(super) struct Branch {
 impl Prefixes {
     pub(super) fn add(&mut self, name: &[u8], bytes: u64) {
         let mut name = name.get(..LONGEST).unwrap_or(name);
+        if differ_in_digits_only(name, &self.name)
+            && let Some((_, pattern)) = self.patterns.get_index_mut(self.last)
+        {
+            pattern.add(&name[..self.length], bytes);
+            return;
+        }
+        self.name.clear();
+        self.name.extend_from_slice(name);
+        if let Some((folded, pattern)) = self.patterns.get_index_mut(self.last)
+            && let Some(length) = folds_to(name, folded)
+        {
+            pattern.add(&name[..length], bytes);
+            self.length = length;
+            return;
+        }
         fold(&mut name, &mut self.folded);
-        if let Some(pattern) = self.patterns.get_mut(&self.folded) {
-            pattern.tally.add(bytes);
-            pattern.common = common(&pattern.name[..pattern.common], name);
+        self.length = name.len();
+        if let Some((place, _, pattern)) = self.patterns.get_full_mut(&self.folded) {
+            pattern.add(name, bytes);
+            self.last = place;
             return;
         }
         if self.patterns.len() >= MAX_PREFIXES {
             self.join();
         }
+        self.last = self.patterns.len();
         let pattern = Pattern { tally: Tally { keys: 1, bytes }, name: name.to_vec(), common: name.len() };
         self.patterns.insert(self.folded.clone(), pattern);
     }
@@ -77,7 +110,7 @@ impl Prefixes {
                 .map(|(folded, _)| folded.clone())
                 .collect();
             for folded in small {
-                let Some(pattern) = self.patterns.remove(&folded) else { continue };
+                let Some(pattern) = self.patterns.swap_remove(&folded) else { continue };
                 // Of `a:*` the parent is `*`.
                 let parts = folded.strip_suffix(OTHERS).and_then(|folded| folded.strip_suffix(b":")).unwrap_or(&folded);
                 let parent = parts.iter().rposition(|byte| *byte == b':').map_or(0, |colon| colon + 1);
@@ -185,6 +218,47 @@ fn fold(name: &mut &[u8], folded: &mut Vec<u8>) {
     }
 }
 
+/// Whether two names have the same bytes but for digits, and so the same pattern.
+#[inline]
+fn differ_in_digits_only(one: &[u8], other: &[u8]) -> bool {
+    // Without a way out of the loop it is done for many bytes at once.
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .fold(true, |same, (a, b)| same & ((a == b) | (a.is_ascii_digit() & b.is_ascii_digit())))
+}
+
+/// Whether [`fold`] makes this pattern of a name, and how much of the name is in it. It may say no where it does: then
+/// the name is to be folded.
+fn folds_to(name: &[u8], folded: &[u8]) -> Option<usize> {
+    let (mut at, mut rest, mut level) = (0, folded, 1);
+    loop {
+        let word = &name[at..];
+        let begins = at == 0 || !name[at - 1].is_ascii_alphanumeric();
+        match (rest, word.first()) {
+            ([], None) => return Some(at),
+            // Behind the last level everything is one.
+            ([b'*'], Some(_)) if level > LEVELS => return Some(at),
+            ([b'<', b'n', b'>', behind @ ..], Some(b'0'..=b'9')) => {
+                let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                if begins && id_length(word) > digits {
+                    return None;
+                }
+                (at, rest) = (at + digits, behind);
+            }
+            ([literal, behind @ ..], Some(byte)) if literal == byte && !byte.is_ascii_digit() => {
+                if begins && (byte.is_ascii_hexdigit() || *byte == b'-') && id_length(word) > 0 {
+                    return None;
+                }
+                level += usize::from(*byte == b':');
+                (at, rest) = (at + 1, behind);
+            }
+            _ => return None,
+        }
+    }
+}
+
 /// The length of the id that a word begins with, 0 where it is none: hexadecimal digits, some of them numbers.
 fn id_length(word: &[u8]) -> usize {
     let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
@@ -212,6 +286,52 @@ mod tests {
         assert_eq!(pattern("deadbeef:x"), "deadbeef:x", "a word, for all one can tell");
         assert_eq!(pattern("a:b:c:d:e:f"), "a:b:c:d:*");
         assert_eq!(pattern(""), "");
+    }
+
+    #[test]
+    fn the_short_way_to_a_pattern_leads_to_the_same() {
+        let names = [
+            "",
+            "a",
+            "1",
+            "user:17:name",
+            "user:18:name",
+            "user:x:name",
+            "user:17:name:",
+            "a:b:c:d:e",
+            "a:b:c:d:",
+            "a:b:c:d",
+            "a:b:c:*",
+            "<n>",
+            "<n>:1",
+            "x-77",
+            "77x",
+            "deadbeef:x",
+            "deadbee1:x",
+            "u:deadbee1",
+            "u:12345678",
+            "u:1234567a",
+            "session:0b7e8a4c-1f3d-4e8a-9c2b-5d6e7f8a9b0c",
+            "-",
+            "--------1",
+        ];
+        for pattern in names.map(pattern) {
+            for name in names {
+                let (mut cut, mut folded) = (name.as_bytes(), Vec::new());
+                fold(&mut cut, &mut folded);
+                if let Some(length) = folds_to(name.as_bytes(), pattern.as_bytes()) {
+                    assert_eq!((folded.as_slice(), cut.len()), (pattern.as_bytes(), length), "{name} {pattern}");
+                }
+            }
+        }
+        for (one, other) in names.iter().flat_map(|one| names.map(|other| (*one, other))) {
+            if differ_in_digits_only(one.as_bytes(), other.as_bytes()) {
+                assert_eq!(pattern(one), pattern(other));
+            }
+        }
+        assert!(differ_in_digits_only(b"user:17:name", b"user:95:name"));
+        assert_eq!(folds_to(b"user:17:name", b"user:<n>:name"), Some(12));
+        assert_eq!(folds_to(b"a:b:c:d:e", b"a:b:c:d:*"), Some(8));
     }
 
     #[test]
