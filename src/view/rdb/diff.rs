@@ -355,12 +355,12 @@ impl Diff {
             Change::Changed => "changed",
         };
         word(output, "{\"change\":", changed);
-        number(output, ",\"db\":", Some(db.into()));
+        number(output, ",\"db\":", Some(db));
         output.buffer().extend_from_slice(b",\"key\":");
         if let Some(length) = length {
             output.buffer().extend_from_slice(b"{\"head\":");
             write_bytes(output, name);
-            number(output, ",\"bytes\":", Some(length.into()));
+            number(output, ",\"bytes\":", Some(length));
             output.buffer().push(b'}');
         } else {
             write_bytes(output, name);
@@ -378,7 +378,7 @@ impl Diff {
                 None => output.buffer().extend_from_slice(b"null"),
                 Some(print) => {
                     word(output, "{\"type\":", print.value_type.name());
-                    number(output, ",\"elements\":", Some(print.elements.into()));
+                    number(output, ",\"elements\":", Some(print.elements));
                     time(output, ",\"expires_at_ms\":", print.expires_at_ms);
                     output.buffer().push(b'}');
                 }
