@@ -7,6 +7,9 @@
 //! A module's value is the list of the values that the module has saved, lossless: `{"module":…,"version":…,"values":[…]}`.
 //! Of two modules it is also read for what it is ([`ModuleView`]): RedisJSON's document in `json`, a vector set's elements
 //! and vectors, the numbers that VEMB answers, in `vectorset`. The elements stand in the order of the file.
+//!
+//! What only newer servers write: a stream has `idempotence` (the ids by which producers make XADD idempotent), a record
+//! `hash_template` `id` and `fields`, `key_meta` `classes`, `update` `argv`, `slot_import` `job` and `ranges`.
 
 use super::super::json::{write_bytes, write_string};
 use super::super::output::Output;
@@ -240,11 +243,76 @@ impl Dump {
         self.raw(",");
     }
 
-    /// A string that has no place of its own in a record.
-    fn unnamed(&mut self, item: Item, piece: Piece<'_>) {
-        if piece.is_first() && piece.is_last() {
-            self.raw(&format!(",\"{item:?}\":"));
-            self.bytes(piece);
+    /// Closes what is open inside the innermost `depth` ones; the line itself is the first.
+    fn close_to(&mut self, depth: usize) {
+        while self.open.len() > depth {
+            self.close();
+        }
+    }
+
+    /// The beginning of a list in a record, unless it has begun.
+    fn begin_list(&mut self, opener: &str) {
+        if self.open.len() <= IN_LINE {
+            self.open(opener, b']');
+        }
+    }
+
+    /// A string that only newer records or values have.
+    fn newer(&mut self, item: Item, piece: Piece<'_>) {
+        if piece.is_first() {
+            match item {
+                Item::UpdateArgument => self.begin_list(",\"argv\":["),
+                Item::SlotImportJob => self.raw(",\"job\":"),
+                Item::Producer => self.close_to(IN_PRODUCERS),
+                _ => {}
+            }
+            if item != Item::SlotImportJob {
+                self.separate();
+            }
+            match item {
+                Item::Producer => self.open("{\"producer\":", b'}'),
+                Item::ProducerItem => self.open("[", b']'),
+                _ => {}
+            }
+        }
+        self.bytes(piece);
+        if piece.is_last() {
+            match item {
+                Item::SlotImportJob => self.open(",\"ranges\":[", b']'),
+                Item::Producer => self.open(",\"items\":[", b']'),
+                _ => {}
+            }
+        }
+    }
+
+    /// A number that only newer values have. The others are part of what is told in another way.
+    fn newer_number(&mut self, item: Item, value: u64) {
+        let text = match item {
+            Item::Rate => {
+                self.separate();
+                format!("{value}")
+            }
+            Item::DedupDuration => {
+                self.close();
+                self.open(",\"idempotence\":{", b'}');
+                format!("\"duration\":{value}")
+            }
+            Item::DedupEntries => format!(",\"entries\":{value},\"producers\":["),
+            Item::ProducerItemMs => format!(",\"{value}-"),
+            Item::ProducerItemSeq => format!("{value}\""),
+            Item::DedupAdded => {
+                self.close_to(IN_PRODUCERS - 1);
+                format!(",\"added\":{value}")
+            }
+            Item::DedupRepeated => format!(",\"repeated\":{value}"),
+            _ => return,
+        };
+        match item {
+            Item::DedupEntries => self.open(&text, b']'),
+            _ => self.raw(&text),
+        }
+        if item == Item::ProducerItemSeq {
+            self.close();
         }
     }
 
@@ -332,7 +400,11 @@ impl Holding for Dump {
     }
 
     fn release(&mut self) {
+        let held = self.output.buffer().len();
         self.output.release();
+        if self.output.buffer().len() < held {
+            self.start = None;
+        }
     }
 
     fn discard(&mut self) {
@@ -350,6 +422,11 @@ fn double(value: f64) -> String {
     write_double(&mut out, value);
     String::from_utf8(out).unwrap_or_default()
 }
+
+/// So many are open where only the line is, and directly in a stream's list of producers: the line, its value, what the
+/// value has of idempotence, the list.
+const IN_LINE: usize = 1;
+const IN_PRODUCERS: usize = 4;
 
 const AUX: u8 = 0xfa;
 const FUNCTION2: u8 = 0xf5;
@@ -442,7 +519,7 @@ impl Values for Dump {
             Item::ConsumerName => self.group.name(piece),
             Item::TemplateField => {
                 self.templates.define(piece);
-                self.unnamed(item, piece);
+                self.newer(item, piece);
             }
             Item::ModuleString => {
                 self.module.string(piece);
@@ -468,7 +545,7 @@ impl Values for Dump {
                 self.bytes(piece);
             }
             Item::AuxValue | Item::Function => self.bytes(piece),
-            other => self.unnamed(other, piece),
+            other => self.newer(other, piece),
         }
     }
 
@@ -476,8 +553,30 @@ impl Values for Dump {
         if item == Item::TemplateId {
             self.templates.begin(value);
         }
-        if matches!(self.line, Line::Record(_)) && !matches!(item, Item::TableKeys | Item::TableExpires) {
+        if !matches!(self.line, Line::Record(_)) {
+            return self.newer_number(item, value);
+        }
+        match item {
+            Item::MetaClass => {
+                self.begin_list(",\"classes\":[");
+                self.close_to(IN_LINE + 1);
+                self.separate();
+                self.open(&format!("{{\"class\":{value}"), b'}');
+                return self.open(",\"values\":[", b']');
+            }
+            Item::SlotFirst => {
+                self.separate();
+                return self.open(&format!("[{value}"), b']');
+            }
+            Item::SlotLast => {
+                self.raw(&format!(",{value}"));
+                return self.close();
+            }
+            _ => {}
+        }
+        if !matches!(item, Item::TableKeys | Item::TableExpires) {
             let name = match item {
+                Item::TemplateId => "id".to_owned(),
                 Item::Slot => "slot".to_owned(),
                 Item::SlotKeys => "keys".to_owned(),
                 Item::SlotExpires => "expires".to_owned(),
@@ -485,8 +584,10 @@ impl Values for Dump {
                 other => format!("{other:?}"),
             };
             self.raw(&format!(",\"{name}\":{value}"));
-            if item == Item::ModuleWhen {
-                self.open(",\"values\":[", b']');
+            match item {
+                Item::ModuleWhen => self.open(",\"values\":[", b']'),
+                Item::TemplateId => self.open(",\"fields\":[", b']'),
+                _ => {}
             }
         }
     }
