@@ -128,9 +128,9 @@ fn rdb_of_a_module(values: &[&[u8]]) -> Vec<u8> {
 
 #[test]
 fn vector_sets_are_what_the_server_answers() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rdb");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let truth: Value = serde_json::from_slice(&fs::read(folder.join("redis82_vectorsets.json")).unwrap()).unwrap();
-    let dump = printed(&["rdb", "dump", "--json", folder.join("redis82_vectorsets.rdb").to_str().unwrap()]);
+    let dump = printed(&["rdb", "dump", "--json", folder.join("rdb/redis82_vectorsets.rdb").to_str().unwrap()]);
     let dump = lines(&dump);
     let keys: Vec<&Value> = dump.iter().filter(|record| record["record"] == "key").collect();
     assert_eq!(keys.len(), truth.as_object().unwrap().len());
