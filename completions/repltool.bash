@@ -61,6 +61,12 @@ _repltool() {
             repltool__subcmd__help__subcmd__rdb,check)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__check"
                 ;;
+            repltool__subcmd__help__subcmd__rdb,convert)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__convert"
+                ;;
+            repltool__subcmd__help__subcmd__rdb,diff)
+                cmd="repltool__subcmd__help__subcmd__rdb__subcmd__diff"
+                ;;
             repltool__subcmd__help__subcmd__rdb,dump)
                 cmd="repltool__subcmd__help__subcmd__rdb__subcmd__dump"
                 ;;
@@ -78,6 +84,12 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb,check)
                 cmd="repltool__subcmd__rdb__subcmd__check"
+                ;;
+            repltool__subcmd__rdb,convert)
+                cmd="repltool__subcmd__rdb__subcmd__convert"
+                ;;
+            repltool__subcmd__rdb,diff)
+                cmd="repltool__subcmd__rdb__subcmd__diff"
                 ;;
             repltool__subcmd__rdb,dump)
                 cmd="repltool__subcmd__rdb__subcmd__dump"
@@ -99,6 +111,12 @@ _repltool() {
                 ;;
             repltool__subcmd__rdb__subcmd__help,check)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__check"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,convert)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__convert"
+                ;;
+            repltool__subcmd__rdb__subcmd__help,diff)
+                cmd="repltool__subcmd__rdb__subcmd__help__subcmd__diff"
                 ;;
             repltool__subcmd__rdb__subcmd__help,dump)
                 cmd="repltool__subcmd__rdb__subcmd__help__subcmd__dump"
@@ -265,7 +283,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb)
-            opts="info keys dump check explain salvage"
+            opts="info keys dump check convert diff explain salvage"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -279,6 +297,34 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help__subcmd__rdb__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__rdb__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__rdb__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -409,7 +455,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb)
-            opts="-h -V --color --help --version info keys dump check explain salvage help"
+            opts="-h -V --color --help --version info keys dump check convert diff explain salvage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -460,6 +506,78 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__rdb__subcmd__convert)
+            opts="-l -o -h -V --link --output --to --no-compress --no-checksum --skip --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__diff)
+            opts="-f -h -V --link-a --link-b --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link-a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --link-b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__rdb__subcmd__dump)
             opts="-l -f -h -V --link --format --json --match --type --db --expires --min-bytes --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -476,11 +594,11 @@ _repltool() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json resp" -- "${cur}"))
                     return 0
                     ;;
                 -f)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json resp" -- "${cur}"))
                     return 0
                     ;;
                 --match)
@@ -561,7 +679,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__help)
-            opts="info keys dump check explain salvage help"
+            opts="info keys dump check convert diff explain salvage help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -575,6 +693,34 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__rdb__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__help__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__rdb__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -93,8 +93,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand --version 'Print version'
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
-            cand dump 'Write all of it, a JSON object a record'
+            cand dump 'Write all of it: a JSON object a record, or the commands that rebuild the data'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand diff 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
             cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
             cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -157,6 +159,33 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'repltool;rdb;convert'= {
+            cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
+            cand -o 'Where the RDB goes, `-` for standard output. A file appears only when it is whole'
+            cand --output 'Where the RDB goes, `-` for standard output. A file appears only when it is whole'
+            cand --to 'The version: `same` as the input''s; `lowest`, the oldest that holds every value; `lossless`, the oldest that holds everything; an RDB version, REDIS9 or VALKEY80; or the one that a server writes, redis-6.2 or valkey-9.1'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --no-compress 'Leave the strings uncompressed'
+            cand --no-checksum 'Write eight zero bytes in the checksum''s place, which servers take for none'
+            cand --skip 'Leave out the keys and other records that the version cannot hold, instead of writing nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'repltool;rdb;diff'= {
+            cand --link-a 'Where A is a capture, the link whose RDB is meant'
+            cand --link-b 'Where B is a capture, the link whose RDB is meant'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'repltool;rdb;explain'= {
             cand -l 'Of a capture, the link whose RDB is meant; needed where it holds several'
             cand --link 'Of a capture, the link whose RDB is meant; needed where it holds several'
@@ -190,8 +219,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;rdb;help'= {
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
-            cand dump 'Write all of it, a JSON object a record'
+            cand dump 'Write all of it: a JSON object a record, or the commands that rebuild the data'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand diff 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
             cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
             cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -203,6 +234,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;rdb;help;dump'= {
         }
         &'repltool;rdb;help;check'= {
+        }
+        &'repltool;rdb;help;convert'= {
+        }
+        &'repltool;rdb;help;diff'= {
         }
         &'repltool;rdb;help;explain'= {
         }
@@ -242,8 +277,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;rdb'= {
             cand info 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
             cand keys 'List its keys, a line each'
-            cand dump 'Write all of it, a JSON object a record'
+            cand dump 'Write all of it: a JSON object a record, or the commands that rebuild the data'
             cand check 'Check all of it: structure, checksum, every packed value. Exit 1 where it is corrupt'
+            cand convert 'Write it anew in another version, dialect or form, as for an older server. What that cannot hold is named, key by key. Takes the memory of its largest key'
+            cand diff 'Compare two RDBs by what they hold: a line for each key that differs. Exit 1 where any does'
             cand explain 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
             cand salvage 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
         }
@@ -254,6 +291,10 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;rdb;dump'= {
         }
         &'repltool;help;rdb;check'= {
+        }
+        &'repltool;help;rdb;convert'= {
+        }
+        &'repltool;help;rdb;diff'= {
         }
         &'repltool;help;rdb;explain'= {
         }
