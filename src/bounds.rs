@@ -310,3 +310,6 @@ pub const SALVAGE_FRONT: usize = 64 << 10;
 pub const MAX_LOSSES_LISTED: usize = 10_000;
 /// How many members SRANDMEMBER and its like give at most when they may give the same ones again (a negative count).
 pub const RANDOM_MEMBERS: i64 = 1 << 24;
+
+/// Dimensions of a vector set's vectors beyond which its values are only listed: what servers take at most.
+pub const MAX_VECTOR: usize = 1 << 16;

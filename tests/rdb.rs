@@ -120,3 +120,150 @@ fn what_is_no_rdb_is_said() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("say which with --link"));
 }
+
+/// Bytes of the RDB of one module's value.
+fn rdb_of_a_module(values: &[&[u8]]) -> Vec<u8> {
+    [&b"REDIS0009\xfe\x00\x07\x01k"[..], &values.concat(), b"\x00\xff\0\0\0\0\0\0\0\0"].concat()
+}
+
+#[test]
+fn vector_sets_are_what_the_server_answers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let truth: Value = serde_json::from_slice(&fs::read(folder.join("redis82_vectorsets.json")).unwrap()).unwrap();
+    let dump = printed(&["rdb", "dump", "--json", folder.join("rdb/redis82_vectorsets.rdb").to_str().unwrap()]);
+    let dump = lines(&dump);
+    let keys: Vec<&Value> = dump.iter().filter(|record| record["record"] == "key").collect();
+    assert_eq!(keys.len(), truth.as_object().unwrap().len());
+    for key in keys {
+        let (expected, set) = (&truth[key["key"].as_str().unwrap()], &key["value"]["vectorset"]);
+        for field in ["dim", "quantization", "m", "projection"] {
+            assert_eq!(set[field], expected[field], "{key}");
+        }
+        let (elements, expected) = (set["elements"].as_array().unwrap(), expected["elements"].as_object().unwrap());
+        assert_eq!(elements.len(), expected.len());
+        for element in elements {
+            let expected = &expected[element["name"].as_str().unwrap()];
+            assert_eq!(element["attributes"], expected["attributes"]);
+            let numbers = |vector: &Value| -> Vec<f32> {
+                vector.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+            };
+            assert_eq!(numbers(&element["vector"]), numbers(&expected["vector"]), "{element}");
+        }
+        assert_eq!(key["value"]["values"][0], serde_json::json!({"uint": set["dim"].to_string()}));
+    }
+}
+
+#[test]
+fn a_json_document_stands_beside_the_values_it_is_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    let id: &[u8] = b"\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03";
+    let value_of = |values: &[&[u8]]| {
+        fs::write(&path, rdb_of_a_module(values)).unwrap();
+        lines(&printed(&["rdb", "dump", "--json", path.to_str().unwrap()]))[0]["value"].clone()
+    };
+    let document = br#"{"a":[1,null,"x"]}"#;
+    let value = value_of(&[id, b"\x05\x12", document]);
+    let text = std::str::from_utf8(document).unwrap();
+    let expected = serde_json::json!({"module": "ReJSON-RL", "version": 3, "values": [{"string": text}], "json": text});
+    assert_eq!(value, expected);
+    // Kept as a number by the file.
+    assert_eq!(value_of(&[id, b"\x05\xc0\x2a"])["json"], "42");
+    // A later layout of the same version: only the values.
+    let value = value_of(&[id, b"\x05\x011\x02\x07"]);
+    assert_eq!((value["values"].as_array().unwrap().len(), value.get("json")), (2, None));
+    // So long that the line is given on before it is whole.
+    let long = [&b"\""[..], &b"j".repeat(3 << 20), b"\""].concat();
+    let head = [&b"\x05\x80"[..], &(long.len() as u32).to_be_bytes()].concat();
+    let value = value_of(&[id, &head, &long]);
+    let joined = |value: &Value| -> String {
+        value["parts"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect()
+    };
+    assert_eq!(joined(&value["json"]).as_bytes(), long);
+    assert_eq!(joined(&value["values"][0]["string"]).as_bytes(), long);
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&[0x80][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
+/// The lines of `rdb dump -f json` over these records. Each must be one object whose fields have different names.
+fn dumped(magic: &[u8; 9], records: &[u8]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    fs::write(&path, [magic, records, b"\xff\0\0\0\0\0\0\0\0"].concat()).unwrap();
+    let dump = printed(&["rdb", "dump", "--json", path.to_str().unwrap()]);
+    let mut told: Vec<String> = dump.lines().map(str::to_owned).collect();
+    for line in &told {
+        let value: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(&value.to_string().len(), &line.len(), "a name that stands twice is lost in reading: {line}");
+    }
+    assert!(told.pop().unwrap().contains("\"end\""));
+    told
+}
+
+#[test]
+fn hashes_of_templates_have_their_fields() {
+    // Template 7 of two fields; a listpack of the template's number, "a" and 5; the values "x" and a string in pieces.
+    let template = [&b"\xf2\x07\x02"[..], &string(b"f1"), &string(b"f2")].concat();
+    let listpack = b"\x0e\0\0\0\x03\0\x07\x01\x81a\x02\x05\x01\xff";
+    let long = vec![b'l'; (1 << 20) + 1];
+    let records = [
+        &template[..],
+        b"\x1e\x02h1\x0e",
+        listpack.as_slice(),
+        b"\x20\x02h2\x07\x01x",
+        &string(&long),
+        b"\x20\x02h3\x07\x00\x01y",
+    ];
+    let records = records.concat();
+    let told = dumped(b"REDIS0015", &records);
+    assert_eq!(told[0], r#"{"record":"hash_template","id":7,"fields":["f1","f2"]}"#);
+    let value = |at: usize| serde_json::from_str::<Value>(&told[at]).unwrap()["value"].clone();
+    assert_eq!(value(1), serde_json::json!([["f1", "a", null], ["f2", "5", null]]));
+    assert_eq!((&value(2)[0], &value(2)[1][0]), (&serde_json::json!(["f1", "x", null]), &"f2".into()));
+    assert_eq!(value(2)[1][1]["parts"].as_array().unwrap().len(), 5);
+    assert_eq!(value(3), serde_json::json!([["f1", "", null], ["f2", "y", null]]));
+    // The template is not known: the values are there, and JSON is written up to where servers would stop.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    fs::write(&path, [&b"REDIS0015"[..], &records[template.len()..]].concat()).unwrap();
+    let output = run(&["rdb", "dump", "--json", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = lines(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["value"], serde_json::json!([[null, "a", null], [null, "5", null]]));
+}
+
+#[test]
+fn what_only_newer_servers_write_is_json_too() {
+    let stream = [
+        &b"\x1a\x02st\x00\x00\x05\x00\x00\x00\x00\x00\x00\x01\x01g\x05\x00\x00\x00\x00"[..],
+        b"\x0a\x14\x02\x02p1\x02\x02i1\x03\x04\x02i2\x05\x06\x02p2\x00\x07\x08",
+    ]
+    .concat();
+    let told = dumped(b"REDIS0015", &[&stream[..], b"\x21\x01r\x05\x00\x01k\x01v"].concat());
+    assert!(told[0].ends_with(concat!(
+        r#""groups":[{"name":"g","last_id":"5-0","entries_read":0,"pel":[],"consumers":[]}],"#,
+        r#""idempotence":{"duration":10,"entries":20,"producers":[{"producer":"p1","items":[["i1","3-4"],["i2","5-6"]]},"#,
+        r#"{"producer":"p2","items":[]}],"added":7,"repeated":8}}}"#
+    )));
+    assert!(told[1].ends_with(r#""value":[5]}"#), "{}", told[1]);
+    assert!(told[2].ends_with(r#""value":"v"}"#));
+    let told = dumped(b"REDIS0015", &[&stream[..21], b"\x0a\x14\x00\x07\x08"].concat());
+    assert!(told[0].ends_with(r#""producers":[],"added":7,"repeated":8}}}"#), "{}", told[0]);
+    let told = dumped(b"REDIS0015", b"\xf3\x02ABCD\x02\x05\x05\x01x\x00EFGH\x00\x00\x01k\x01v");
+    assert_eq!(
+        told[0],
+        r#"{"record":"key_meta","classes":[{"class":1145258561,"values":[{"uint":"5"},{"string":"x"}]},{"class":1212630597,"values":[]}]}"#
+    );
+    assert_eq!(told.len(), 2);
+    let job = [b'j'; 40];
+    let told = dumped(
+        b"VALKEY081",
+        &[b"\xf2*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n\xf3\x28".as_slice(), &job, b"\x02\x01\x02\x04\x05"].concat(),
+    );
+    assert_eq!(told[0], r#"{"record":"update","argv":["DEL","k"]}"#);
+    let job = "j".repeat(40);
+    assert_eq!(told[1], format!(r#"{{"record":"slot_import","job":"{job}","ranges":[[1,2],[4,5]]}}"#));
+}

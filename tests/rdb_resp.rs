@@ -234,3 +234,133 @@ fn a_modules_value_is_restored_and_the_inexpressible_is_named() {
     assert_eq!(output.stdout, [head.as_bytes(), &payload, &checksum, b"\r\n"].concat());
     assert!(text(&output.stderr).contains("no command expresses: rate limits (1)"), "{}", text(&output.stderr));
 }
+
+/// The commands in RESP, each as its arguments.
+fn commands_of(mut resp: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    fn head(resp: &mut &[u8], kind: u8) -> usize {
+        let end = resp.iter().position(|byte| *byte == b'\r').unwrap();
+        let (line, rest) = resp.split_at(end);
+        assert_eq!(line[0], kind);
+        *resp = rest.strip_prefix(b"\r\n").unwrap();
+        text(&line[1..]).parse().unwrap()
+    }
+    let mut commands = Vec::new();
+    while !resp.is_empty() {
+        let mut command = Vec::new();
+        for _ in 0..head(&mut resp, b'*') {
+            let size = head(&mut resp, b'$');
+            command.push(resp[..size].to_vec());
+            resp = resp[size..].strip_prefix(b"\r\n").unwrap();
+        }
+        commands.push(command);
+    }
+    commands
+}
+
+/// Commands with their databases, those that select one left away.
+fn placed(commands: Vec<Vec<Vec<u8>>>) -> Vec<(Vec<u8>, Vec<Vec<u8>>)> {
+    let mut selected = b"none".to_vec();
+    let mut placed = Vec::new();
+    for command in commands {
+        if command[0] == b"SELECT" {
+            assert_ne!(selected, command[1], "selected already");
+            selected.clone_from(&command[1]);
+        } else {
+            placed.push((selected.clone(), command));
+        }
+    }
+    placed
+}
+
+#[test]
+fn filters_give_the_commands_of_the_keys_that_are_wanted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rdb");
+    for name in ["redis70_alltypes.rdb", "redis62_alltypes.rdb", "valkey91_nochecksum.rdb", "redis82_cluster.rdb"] {
+        let path = folder.join(name);
+        let path = path.to_str().unwrap();
+        let all = run(&["dump", "-f", "resp", path]);
+        let all = placed(commands_of(&all.stdout));
+        let mut sizes = Vec::new();
+        for options in [
+            &["--min-bytes", "30"][..],
+            &["--min-bytes", "100"],
+            &["--min-bytes", "3000"],
+            &["--min-bytes", "1gb"],
+            &["--type", "stream"],
+            &["--type", "hash,zset", "--min-bytes", "200"],
+            &["--match", "*[a-m]*", "--min-bytes", "40"],
+            &["--match", "s*"],
+        ] {
+            let keys = run(&[&["keys", "--json", path], options].concat());
+            let wanted: Vec<(String, Value)> = text(&keys.stdout)
+                .lines()
+                .map(|line| serde_json::from_str::<Value>(line).unwrap())
+                .map(|key| (key["db"].to_string(), key["key"].clone()))
+                .collect();
+            let is_wanted = |(db, command): &(Vec<u8>, Vec<Vec<u8>>)| {
+                let at = if command[0] == b"XGROUP" { 2 } else { 1 };
+                let key = std::str::from_utf8(&command[at]).map_or_else(
+                    |_| {
+                        use base64::Engine;
+                        serde_json::json!({"base64": base64::engine::general_purpose::STANDARD.encode(&command[at])})
+                    },
+                    Into::into,
+                );
+                command[0] != b"FUNCTION" && wanted.contains(&(text(db).to_owned(), key))
+            };
+            let expected: Vec<_> = all.iter().filter(|command| is_wanted(command)).cloned().collect();
+            let output = run(&[&["dump", "-f", "resp", path], options].concat());
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+            let found = commands_of(&output.stdout);
+            let last = found.last().map(|command| command[0].clone());
+            assert_ne!(last.as_deref(), Some(&b"SELECT"[..]), "{options:?}: nothing follows");
+            assert!(placed(found) == expected, "{name} {options:?}");
+            sizes.push(expected.len());
+        }
+        assert!(sizes.iter().filter(|size| (1..all.len()).contains(size)).count() >= 5, "{sizes:?}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_not_selected_nor_said_to_be_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    let big = "b".repeat(50);
+    let set = |name: &str, value: &str| {
+        [&[0, name.len() as u8][..], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat()
+    };
+    // The small keys: a list whose elements wait in a batch, a hash, a rate limit, and strings in databases of their own.
+    let rdb = [
+        b"REDIS0014\xfe\x00",
+        &set("a", "small")[..],
+        b"\xfe\x01\x01\x01l\x02\x01x\x01y",
+        &set("b", &big),
+        b"\x21\x01r\x05",
+        b"\x04\x01h\x01\x01f\x01v",
+        b"\xfe\x02",
+        &set("c", "small"),
+        b"\xfe\x01",
+        &set("d", &big),
+        b"\xfe\x00",
+        &set("e", &big),
+        b"\xff\0\0\0\0\0\0\0\0",
+    ]
+    .concat();
+    fs::write(&path, rdb).unwrap();
+    let dump = |options: &[&str]| {
+        let output = run(&[&["dump", "-f", "resp", path.to_str().unwrap()], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        (text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    let select = |db: u8| format!("*2\r\n$6\r\nSELECT\r\n$1\r\n{db}\r\n");
+    let command = |key: &str| format!("*3\r\n$3\r\nSET\r\n$1\r\n{key}\r\n$50\r\n{big}\r\n");
+    let expected = [select(1), command("b"), command("d"), select(0), command("e")].concat();
+    assert_eq!(dump(&["--min-bytes", "40"]), (expected, String::new()));
+    let (commands, said) = dump(&["--match", "[lr]"]);
+    assert_eq!(commands, select(1) + "*4\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$1\r\nx\r\n$1\r\ny\r\n");
+    assert!(said.contains("rate limits (1)"), "{said}");
+    assert_eq!(
+        dump(&["--type", "hash"]),
+        (select(1) + "*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n$1\r\nf\r\n$1\r\nv\r\n", String::new())
+    );
+}

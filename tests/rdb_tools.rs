@@ -265,3 +265,127 @@ fn a_cut_transfer_is_salvaged_out_of_its_capture() {
     assert!(told["keys"].as_u64().unwrap() > 0, "{told}");
     printed(&["rdb", "check", saved.to_str().unwrap()]);
 }
+
+/// A list of version 6 with these elements, without its end.
+fn list(elements: &[&[u8]]) -> Vec<u8> {
+    let long = |bytes: &[u8]| [&[0x80][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat();
+    let elements: Vec<u8> = elements.iter().flat_map(|element| long(element)).collect();
+    [&b"REDIS0006\x01\x04list\x03"[..], &elements].concat()
+}
+
+#[test]
+fn what_is_cut_after_it_was_given_on_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let element = vec![b'e'; 100_000];
+    let rdb = list(&[&element, &element, &element]);
+    let cut = file(folder.path(), "cut.rdb", &rdb[..rdb.len() - 5]);
+    // So large with the second element already.
+    let output = run(&["rdb", "dump", cut.to_str().unwrap(), "--min-bytes", "150000"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = lines(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(told[0]["value"].as_array().unwrap().len(), 2);
+}
+
+/// The RDB of three keys, two of which have the same long name in UTF-8.
+fn long_names() -> (String, Vec<u8>) {
+    let name = format!("päth:\"{}", "aä字\u{202e}".repeat(300_000));
+    let long = |bytes: &[u8]| [&[0x80][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat();
+    let name_bytes = long(name.as_bytes());
+    let rdb =
+        [&b"REDIS0004\x00"[..], &name_bytes, b"\x01v\x00\x05short\x01w\xfe\x01\x02", &name_bytes, b"\x01\x01m\xff"]
+            .concat();
+    (name, rdb)
+}
+
+/// A byte string of the contract.
+fn joined(value: &Value) -> Vec<u8> {
+    use base64::Engine;
+    let part = |part: &Value| match part.as_str() {
+        Some(text) => text.as_bytes().to_vec(),
+        None => base64::engine::general_purpose::STANDARD.decode(part["base64"].as_str().unwrap()).unwrap(),
+    };
+    value["parts"].as_array().map_or_else(|| part(value), |parts| parts.iter().flat_map(part).collect())
+}
+
+#[test]
+fn a_long_name_is_listed_piece_by_piece() {
+    let folder = tempfile::tempdir().unwrap();
+    let (name, rdb) = long_names();
+    let path = file(folder.path(), "long.rdb", &rdb);
+    let path = path.to_str().unwrap();
+    let keys = lines(&printed(&["rdb", "keys", "--json", path]));
+    assert_eq!(keys.len(), 3);
+    for (key, (expected, db)) in keys.iter().zip([(name.as_str(), 0), ("short", 0), (&name, 1)]) {
+        assert!(joined(&key["key"]) == expected.as_bytes() && key["db"] == db);
+    }
+    let parts = keys[0]["key"]["parts"].as_array().unwrap();
+    assert!(parts.len() > 1 && parts.iter().all(Value::is_string), "no character is cut");
+    let csv = printed(&["rdb", "keys", "-f", "csv", path]);
+    let escaped = name.replace('"', "\"\"").replace('\u{202e}', "\\u{202e}");
+    let line = |at: usize| csv.lines().nth(at).unwrap();
+    assert!(line(1).starts_with(&format!("0,\"{escaped}\",string,")));
+    assert!(line(2).starts_with("0,\"short\",string,"));
+    assert!(line(3).starts_with(&format!("1,\"{escaped}\",set,")));
+    let text = printed(&["rdb", "keys", "-f", "text", path]);
+    let escaped = name.replace('"', "\\\"").replace('\u{202e}', "\\u{202e}");
+    assert!(text.lines().nth(1).unwrap().ends_with(&format!("  \"{escaped}\"")));
+    assert!(text.lines().nth(2).unwrap().ends_with("  short"));
+}
+
+#[test]
+fn of_a_long_name_info_has_the_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (name, rdb) = long_names();
+    let path = file(folder.path(), "long.rdb", &rdb);
+    let info: Value = serde_json::from_str(&printed(&["rdb", "info", "--json", path.to_str().unwrap()])).unwrap();
+    let biggest = info["biggest"].as_array().unwrap();
+    assert_eq!(biggest.len(), 3);
+    let shown = biggest[0]["key"].as_str().unwrap();
+    let beginning = shown.strip_suffix('…').unwrap();
+    assert!(name.starts_with(beginning) && (4090..=4096).contains(&beginning.len()), "{}", beginning.len());
+    assert_eq!(biggest[2]["key"], "short");
+    assert_eq!(
+        info["prefixes"][0],
+        serde_json::json!({
+            "prefix": "päth:",
+            "keys": 2,
+            "bytes": biggest[0]["bytes"].as_u64().unwrap() + biggest[1]["bytes"].as_u64().unwrap(),
+        })
+    );
+}
+
+#[test]
+fn a_long_name_that_is_not_wanted_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (name, rdb) = long_names();
+    let path = file(folder.path(), "long.rdb", &rdb);
+    let path = path.to_str().unwrap();
+    let all = printed(&["rdb", "dump", "--json", path]);
+    let all: Vec<&str> = all.lines().collect();
+    let resp = |options: &[&str]| printed(&[&["rdb", "dump", "-f", "resp", path], options].concat());
+    let set = format!("*3\r\n$3\r\nSET\r\n${0}\r\n{name}\r\n$1\r\nv\r\n", name.len());
+    let short = "*3\r\n$3\r\nSET\r\n$5\r\nshort\r\n$1\r\nw\r\n";
+    let add = format!("*3\r\n$4\r\nSADD\r\n${0}\r\n{name}\r\n$1\r\nm\r\n", name.len());
+    let select = |db: u8| format!("*2\r\n$6\r\nSELECT\r\n$1\r\n{db}\r\n");
+    for (options, wanted, commands) in [
+        (&["--type", "set"][..], &[2][..], [select(1), add.clone()].concat()),
+        (&["--match", "s*"], &[1], select(0) + short),
+        (&["--match", "p*", "--db", "0"], &[0], [select(0), set.clone()].concat()),
+        (&["--match", "p*", "--min-bytes", "1mb"], &[0, 2], [select(0), set, select(1), add].concat()),
+        (&["--min-bytes", "1gb"], &[], String::new()),
+    ] {
+        let dump = printed(&[&["rdb", "dump", "--json", path], options].concat());
+        let found: Vec<&str> = dump.lines().collect();
+        let (end, found) = found.split_last().unwrap();
+        assert!(found.iter().eq(wanted.iter().map(|at| &all[*at])), "{options:?}");
+        let end: Value = serde_json::from_str(end).unwrap();
+        assert_eq!(end["keys"], wanted.len(), "{options:?}");
+        assert!(resp(options) == commands, "{options:?}");
+    }
+    // Cut inside the name.
+    let cut = file(folder.path(), "cut.rdb", &rdb[..2 << 20]);
+    let output = run(&["rdb", "dump", cut.to_str().unwrap(), "--match", "p*"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    let output = run(&["rdb", "keys", "--json", cut.to_str().unwrap()]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+}

@@ -37,13 +37,18 @@ fn push_unusual_word(out: &mut Vec<u8>, bytes: &[u8], cut: bool) {
         return out.extend_from_slice(bytes);
     }
     out.push(b'"');
-    push_escaped(out, bytes, b"\"\\");
+    push_quoted(out, bytes);
     out.push(b'"');
 }
 
 /// Appends bytes as they are, except for what must be escaped. Line ends become `\r\n`, not new lines.
 pub fn push_text(out: &mut Vec<u8>, bytes: &[u8]) {
     push_escaped(out, bytes, b"");
+}
+
+/// Appends what stands between the quotes of a word, or a part of it.
+pub fn push_quoted(out: &mut Vec<u8>, bytes: &[u8]) {
+    push_escaped(out, bytes, b"\"\\");
 }
 
 /// Bytes as text that a terminal may get.
@@ -100,7 +105,8 @@ fn is_visible(character: char) -> bool {
 }
 
 /// The bytes without a character at their end of which the rest is missing.
-fn without_partial_character(bytes: &[u8]) -> &[u8] {
+#[must_use]
+pub fn without_partial_character(bytes: &[u8]) -> &[u8] {
     let tail = bytes.len().saturating_sub(3);
     let start = (tail..bytes.len()).rev().find(|&at| bytes[at] >= 0xc0);
     match start {

@@ -187,7 +187,11 @@ fn keys(args: &RdbKeysArgs) -> anyhow::Result<Exit> {
     let keys = Filtered::new(Keys::new(form, output()), filter::of(&args.filter));
     let mut run = Run::filtered(keys, Depth::Statistics);
     feed(&args.source, &mut run)?;
-    finish(run.decoder.values_mut().inner.inner.output_mut())?;
+    let keys = &mut run.decoder.values_mut().inner.inner;
+    finish(keys.output_mut())?;
+    if let Some(error) = keys.take_error() {
+        return Err(error.into());
+    }
     run.exit(&args.source.file)
 }
 

@@ -633,7 +633,11 @@ impl Holding for Commands {
     }
 
     fn release(&mut self) {
+        let held = self.writer.output.buffer().len();
         self.writer.output.release();
+        if self.writer.output.buffer().len() < held {
+            self.writer.start = None;
+        }
     }
 
     fn discard(&mut self) {

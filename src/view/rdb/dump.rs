@@ -3,12 +3,21 @@
 //! Elements are written as they come, and long lines given on before they are whole. So the writer keeps what would
 //! close the line: where the input breaks off in the middle of a key, a line that is still in the buffer is taken back,
 //! and one that has been given on in part is closed.
+//!
+//! A module's value is the list of the values that the module has saved, lossless: `{"module":…,"version":…,"values":[…]}`.
+//! Of two modules it is also read for what it is ([`ModuleView`]): RedisJSON's document in `json`, a vector set's elements
+//! and vectors, the numbers that VEMB answers, in `vectorset`. The elements stand in the order of the file.
+//!
+//! What only newer servers write: a stream has `idempotence` (the ids by which producers make XADD idempotent), a record
+//! `hash_template` `id` and `fields`, `key_meta` `classes`, `update` `argv`, `slot_import` `job` and `ranges`.
 
 use super::super::json::{write_bytes, write_string};
 use super::super::output::Output;
+use super::modules::ModuleView;
 use super::pending::{GroupPending, Told};
 use super::templates::Templates;
 use super::{Holding, Repeated, checksum_word, number, time, word};
+use crate::bounds::SPILL_READ;
 use crate::rdb::{
     Checksum, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId,
     ValueType, Values,
@@ -32,6 +41,7 @@ pub struct Dump {
     /// A temporary file could not be used.
     error: Option<SpillError>,
     templates: Templates,
+    module: ModuleView,
     /// A field has been written whose value follows.
     named: bool,
     /// Members are followed by their scores.
@@ -64,6 +74,7 @@ impl Dump {
             group: GroupPending::default(),
             error: None,
             templates: Templates::default(),
+            module: ModuleView::default(),
             named: false,
             pairs: false,
             head: Repeated::default(),
@@ -78,7 +89,7 @@ impl Dump {
 
     /// The first temporary file that could not be used; what should have been in it is missing in the lines.
     pub fn take_error(&mut self) -> Option<SpillError> {
-        self.error.take().or_else(|| self.group.take_error())
+        self.error.take().or_else(|| self.group.take_error()).or_else(|| self.module.take_error())
     }
 
     /// The input has broken off: what has begun is taken back or closed.
@@ -138,10 +149,33 @@ impl Dump {
             self.output.buffer().push(b',');
         }
         self.comma = true;
+        self.relieve();
+    }
+
+    fn relieve(&mut self) {
         if self.output.buffer().len() >= 256 << 10 {
             self.start = None;
             self.output.relieve();
         }
+    }
+
+    /// What the module's values are, behind them.
+    fn module_view(&mut self) -> Result<(), SpillError> {
+        let mut module = std::mem::take(&mut self.module);
+        if let Some(spool) = module.end() {
+            self.close();
+            let mut reader = spool.reader();
+            loop {
+                let bytes = reader.take(SPILL_READ)?;
+                if bytes.is_empty() {
+                    break;
+                }
+                self.output.buffer().extend_from_slice(bytes);
+                self.relieve();
+            }
+        }
+        self.module = module;
+        Ok(())
     }
 
     /// A byte string, or a piece of one.
@@ -209,11 +243,76 @@ impl Dump {
         self.raw(",");
     }
 
-    /// A string that has no place of its own in a record.
-    fn unnamed(&mut self, item: Item, piece: Piece<'_>) {
-        if piece.is_first() && piece.is_last() {
-            self.raw(&format!(",\"{item:?}\":"));
-            self.bytes(piece);
+    /// Closes what is open inside the innermost `depth` ones; the line itself is the first.
+    fn close_to(&mut self, depth: usize) {
+        while self.open.len() > depth {
+            self.close();
+        }
+    }
+
+    /// The beginning of a list in a record, unless it has begun.
+    fn begin_list(&mut self, opener: &str) {
+        if self.open.len() <= IN_LINE {
+            self.open(opener, b']');
+        }
+    }
+
+    /// A string that only newer records or values have.
+    fn newer(&mut self, item: Item, piece: Piece<'_>) {
+        if piece.is_first() {
+            match item {
+                Item::UpdateArgument => self.begin_list(",\"argv\":["),
+                Item::SlotImportJob => self.raw(",\"job\":"),
+                Item::Producer => self.close_to(IN_PRODUCERS),
+                _ => {}
+            }
+            if item != Item::SlotImportJob {
+                self.separate();
+            }
+            match item {
+                Item::Producer => self.open("{\"producer\":", b'}'),
+                Item::ProducerItem => self.open("[", b']'),
+                _ => {}
+            }
+        }
+        self.bytes(piece);
+        if piece.is_last() {
+            match item {
+                Item::SlotImportJob => self.open(",\"ranges\":[", b']'),
+                Item::Producer => self.open(",\"items\":[", b']'),
+                _ => {}
+            }
+        }
+    }
+
+    /// A number that only newer values have. The others are part of what is told in another way.
+    fn newer_number(&mut self, item: Item, value: u64) {
+        let text = match item {
+            Item::Rate => {
+                self.separate();
+                format!("{value}")
+            }
+            Item::DedupDuration => {
+                self.close();
+                self.open(",\"idempotence\":{", b'}');
+                format!("\"duration\":{value}")
+            }
+            Item::DedupEntries => format!(",\"entries\":{value},\"producers\":["),
+            Item::ProducerItemMs => format!(",\"{value}-"),
+            Item::ProducerItemSeq => format!("{value}\""),
+            Item::DedupAdded => {
+                self.close_to(IN_PRODUCERS - 1);
+                format!(",\"added\":{value}")
+            }
+            Item::DedupRepeated => format!(",\"repeated\":{value}"),
+            _ => return,
+        };
+        match item {
+            Item::DedupEntries => self.open(&text, b']'),
+            _ => self.raw(&text),
+        }
+        if item == Item::ProducerItemSeq {
+            self.close();
         }
     }
 
@@ -277,7 +376,7 @@ impl Dump {
 }
 
 /// Appends a double as JSON can have it: what is no number there is a word.
-fn write_double(out: &mut Vec<u8>, value: f64) {
+pub(super) fn write_double(out: &mut Vec<u8>, value: f64) {
     // All whole numbers below are exact, and have no exponent.
     const WHOLE: f64 = 1e15;
     if value.abs() < WHOLE && value.trunc().to_bits() == value.to_bits() && value.to_bits() != (-0.0f64).to_bits() {
@@ -301,7 +400,11 @@ impl Holding for Dump {
     }
 
     fn release(&mut self) {
+        let held = self.output.buffer().len();
         self.output.release();
+        if self.output.buffer().len() < held {
+            self.start = None;
+        }
     }
 
     fn discard(&mut self) {
@@ -309,6 +412,7 @@ impl Holding for Dump {
         self.open.clear();
         self.line = Line::None;
         self.group = GroupPending::default();
+        self.module.clear();
     }
 }
 
@@ -318,6 +422,11 @@ fn double(value: f64) -> String {
     write_double(&mut out, value);
     String::from_utf8(out).unwrap_or_default()
 }
+
+/// So many are open where only the line is, and directly in a stream's list of producers: the line, its value, what the
+/// value has of idempotence, the list.
+const IN_LINE: usize = 1;
+const IN_PRODUCERS: usize = 4;
 
 const AUX: u8 = 0xfa;
 const FUNCTION2: u8 = 0xf5;
@@ -378,6 +487,9 @@ impl Values for Dump {
 
     fn key_end(&mut self, _: KeyEnd) {
         self.keys += 1;
+        if let Err(error) = self.module_view() {
+            self.error.get_or_insert(error);
+        }
         self.end();
     }
 
@@ -407,9 +519,10 @@ impl Values for Dump {
             Item::ConsumerName => self.group.name(piece),
             Item::TemplateField => {
                 self.templates.define(piece);
-                self.unnamed(item, piece);
+                self.newer(item, piece);
             }
             Item::ModuleString => {
+                self.module.string(piece);
                 if piece.is_first() {
                     self.separate();
                     self.open("{\"string\":", b'}');
@@ -432,7 +545,7 @@ impl Values for Dump {
                 self.bytes(piece);
             }
             Item::AuxValue | Item::Function => self.bytes(piece),
-            other => self.unnamed(other, piece),
+            other => self.newer(other, piece),
         }
     }
 
@@ -440,8 +553,30 @@ impl Values for Dump {
         if item == Item::TemplateId {
             self.templates.begin(value);
         }
-        if matches!(self.line, Line::Record(_)) && !matches!(item, Item::TableKeys | Item::TableExpires) {
+        if !matches!(self.line, Line::Record(_)) {
+            return self.newer_number(item, value);
+        }
+        match item {
+            Item::MetaClass => {
+                self.begin_list(",\"classes\":[");
+                self.close_to(IN_LINE + 1);
+                self.separate();
+                self.open(&format!("{{\"class\":{value}"), b'}');
+                return self.open(",\"values\":[", b']');
+            }
+            Item::SlotFirst => {
+                self.separate();
+                return self.open(&format!("[{value}"), b']');
+            }
+            Item::SlotLast => {
+                self.raw(&format!(",{value}"));
+                return self.close();
+            }
+            _ => {}
+        }
+        if !matches!(item, Item::TableKeys | Item::TableExpires) {
             let name = match item {
+                Item::TemplateId => "id".to_owned(),
                 Item::Slot => "slot".to_owned(),
                 Item::SlotKeys => "keys".to_owned(),
                 Item::SlotExpires => "expires".to_owned(),
@@ -449,8 +584,10 @@ impl Values for Dump {
                 other => format!("{other:?}"),
             };
             self.raw(&format!(",\"{name}\":{value}"));
-            if item == Item::ModuleWhen {
-                self.open(",\"values\":[", b']');
+            match item {
+                Item::ModuleWhen => self.open(",\"values\":[", b']'),
+                Item::TemplateId => self.open(",\"fields\":[", b']'),
+                _ => {}
             }
         }
     }
@@ -527,6 +664,7 @@ impl Values for Dump {
         if aux {
             self.raw(",\"module\":");
         } else {
+            self.module.begin(id);
             self.open("{\"module\":", b'}');
         }
         write_string(self.output.buffer(), &id.name());
@@ -537,6 +675,7 @@ impl Values for Dump {
     }
 
     fn module_number(&mut self, value: Number) {
+        self.module.number(value);
         self.separate();
         let text = match value {
             Number::Signed(value) => format!("{{\"sint\":\"{value}\"}}"),

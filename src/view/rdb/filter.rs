@@ -61,6 +61,8 @@ enum Fate {
     /// None is under way, or all is told: records that are no key's.
     Other,
     Told,
+    /// Its long name is told to a view that holds it; nothing else is known yet.
+    Named,
     /// Told to a view that holds it. The offset at which it is large enough.
     Held(u64),
     LeftOut,
@@ -95,16 +97,17 @@ impl<V: Holding> Filtered<V> {
     /// The input has broken off: tells whether the key under way was told and is still to be closed or taken back.
     pub fn break_off(&mut self) -> bool {
         let fate = std::mem::replace(&mut self.fate, Fate::Other);
-        if matches!(fate, Fate::Held(_)) {
+        let held = matches!(fate, Fate::Held(_) | Fate::Named);
+        if held {
             self.inner.discard();
         }
-        !matches!(fate, Fate::Held(_) | Fate::LeftOut)
+        !held && fate != Fate::LeftOut
     }
 
     #[inline]
     fn is_told(&self) -> bool {
         match self.fate {
-            Fate::Told | Fate::Held(_) => true,
+            Fate::Told | Fate::Named | Fate::Held(_) => true,
             Fate::LeftOut => false,
             Fate::Other => self.open,
         }
@@ -134,17 +137,28 @@ impl<V: Holding> Values for Filtered<V> {
 
     #[inline]
     fn key(&mut self, key: &Key<'_>) {
+        let named = self.fate == Fate::Named;
         if !self.open {
             let long = self.long.take().filter(|_| key.name.is_empty() && key.name_length > 0);
             if !self.filter.may_want(key, long.as_ref()) {
                 self.fate = Fate::LeftOut;
+                if named {
+                    self.inner.discard();
+                }
                 return;
             }
         }
         self.fate = match self.filter.min_bytes {
-            None | Some(0) => Fate::Told,
+            None | Some(0) => {
+                if named {
+                    self.inner.release();
+                }
+                Fate::Told
+            }
             Some(least) => {
-                self.inner.hold();
+                if !named {
+                    self.inner.hold();
+                }
                 Fate::Held(key.offset.saturating_add(least))
             }
         };
@@ -160,13 +174,17 @@ impl<V: Holding> Values for Filtered<V> {
                 self.inner.release();
             }
             Fate::LeftOut => {}
-            Fate::Told | Fate::Other => self.inner.key_end(end),
+            Fate::Told | Fate::Named | Fate::Other => self.inner.key_end(end),
         }
     }
 
     #[inline]
     fn text(&mut self, item: Item, piece: Piece<'_>) {
         if item == Item::LongKey {
+            if piece.is_first() && !self.open {
+                self.inner.hold();
+                self.fate = Fate::Named;
+            }
             if let Some(glob) = &self.filter.name {
                 if piece.is_first() {
                     self.long = Some(glob.start());

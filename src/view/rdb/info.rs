@@ -17,9 +17,13 @@ use super::{bytes_value, checksum_word};
 use crate::bounds::{MAX_BIGGEST, MAX_INFO_AUX, MAX_INFO_DATABASES, MAX_PREFIXES};
 use crate::rdb::{Checksum, Header, Item, Key, KeyEnd, Opcode, Piece, Values};
 use crate::view::report::Look;
+use crate::view::terminal;
 
 /// The longest prefix of keys that is counted under its name.
 const MAX_PREFIX_LENGTH: usize = 64;
+
+/// How much of a key's name, of an AUX field's and of its value is held.
+const MAX_NAME: usize = 4096;
 
 /// How many prefixes are shown.
 const PREFIXES_SHOWN: usize = 20;
@@ -42,7 +46,9 @@ pub struct Info {
     /// The place in `prefixes` of the last key's: the next one mostly has the same.
     last_prefix: usize,
     checksum: Option<Checksum>,
+    /// The key's name, or its beginning where it is longer than is held.
     name: Vec<u8>,
+    name_is_cut: bool,
     key: Option<(u64, &'static str)>,
     details: Details,
     names: Prefixes,
@@ -182,6 +188,12 @@ impl Info {
     }
 }
 
+/// As much of it as is held.
+#[inline]
+fn beginning(bytes: &[u8]) -> &[u8] {
+    bytes.get(..MAX_NAME).unwrap_or(bytes)
+}
+
 fn by_name(named: &Named) -> Map<String, Value> {
     named.sorted().iter().map(|(name, tally)| ((*name).to_owned(), tally.bytes.into())).collect()
 }
@@ -199,8 +211,9 @@ impl Values for Info {
     fn key(&mut self, key: &Key<'_>) {
         if !key.name.is_empty() || key.name_length == 0 {
             self.name.clear();
-            self.name.extend_from_slice(key.name);
+            self.name.extend_from_slice(beginning(key.name));
         }
+        self.name_is_cut = key.name_length > MAX_NAME as u64;
         let expires = u64::from(key.expires_at_ms.is_some());
         self.keys += 1;
         self.expires += expires;
@@ -231,7 +244,11 @@ impl Values for Info {
         if full {
             self.biggest.pop();
         }
-        let name = self.name[..self.name.len().min(4096)].to_vec();
+        let name = if self.name_is_cut {
+            [terminal::without_partial_character(&self.name), "…".as_bytes()].concat()
+        } else {
+            self.name.clone()
+        };
         self.biggest.push(Reverse(Big { bytes: end.bytes, name, db, value_type, elements: end.elements }));
     }
 
@@ -241,15 +258,15 @@ impl Values for Info {
             Item::LongKey => &mut self.name,
             Item::AuxValue if piece.is_first() && self.aux.len() < MAX_INFO_AUX => {
                 self.details.aux(&self.aux_key, piece.bytes);
-                self.aux.push((self.aux_key.clone(), piece.bytes[..piece.bytes.len().min(4096)].to_vec()));
+                self.aux.push((self.aux_key.clone(), beginning(piece.bytes).to_vec()));
                 return;
             }
             _ => return,
         };
         if piece.is_first() {
             target.clear();
+            target.extend_from_slice(beginning(piece.bytes));
         }
-        target.extend_from_slice(&piece.bytes[..piece.bytes.len().min(4096)]);
     }
 
     fn end(&mut self, checksum: Checksum) {

@@ -1,11 +1,16 @@
 //! `rdb keys`: a line a key, without its value.
+//!
+//! A line is written at the key's end. Until then the name is held; one that comes in pieces waits in a spool, and is
+//! written from there piece by piece.
 
 use super::super::json::{is_plain, write_bytes};
 use super::super::output::Output;
 use super::super::terminal;
 use super::super::time::write_decimal;
 use super::{Holding, Repeated, number, time};
+use crate::bounds::{GROUP_SPOOL, RDB_PIECE};
 use crate::rdb::{Encoding, Item, Key, KeyEnd, Piece, ValueType, Values};
+use crate::spill::{SpillError, Spool};
 
 /// The form of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +30,11 @@ pub struct Keys {
     output: Output,
     /// The key under way: what is told of it at its beginning.
     name: Vec<u8>,
+    /// The name where it is a long one, else empty.
+    long: Spool,
     key: Option<Told>,
+    /// A temporary file could not be used.
+    error: Option<SpillError>,
     /// What a line says of the database, and of the packing.
     head: Repeated<u64>,
     packing: Repeated<Packing>,
@@ -60,7 +69,16 @@ impl Keys {
                 output.end_line();
             }
         }
-        Self { form, output, name: Vec::new(), key: None, head: Repeated::default(), packing: Repeated::default() }
+        Self {
+            form,
+            output,
+            name: Vec::new(),
+            long: Spool::new(GROUP_SPOOL),
+            key: None,
+            error: None,
+            head: Repeated::default(),
+            packing: Repeated::default(),
+        }
     }
 
     /// Where the lines go.
@@ -68,11 +86,20 @@ impl Keys {
         &mut self.output
     }
 
+    /// The first temporary file that could not be used; the name that should have been in it is missing in its line.
+    pub fn take_error(&mut self) -> Option<SpillError> {
+        self.error.take()
+    }
+
     fn json(&mut self, key: Told, end: KeyEnd) {
         let output = &mut self.output;
         self.head
             .write(output, key.db, |out| out.extend_from_slice(format!("{{\"db\":{},\"key\":", key.db).as_bytes()));
-        write_bytes(output, &self.name);
+        if self.long.is_empty() {
+            write_bytes(output, &self.name);
+        } else {
+            write_long(self.form, &mut self.long, output, &mut self.error);
+        }
         self.packing.write(output, key.packing, |out| {
             let (value_type, encoding, byte) = (key.packing.0.name(), key.packing.1.name(), key.packing.2);
             for part in [",\"type\":\"", value_type, "\",\"encoding\":\"", encoding, "\",\"rdb_type\":"] {
@@ -96,7 +123,9 @@ impl Keys {
     fn csv(&mut self, key: Told, end: KeyEnd) {
         let output = &mut self.output;
         self.head.write(output, key.db, |out| out.extend_from_slice(format!("{},\"", key.db).as_bytes()));
-        if is_plain(&self.name) {
+        if !self.long.is_empty() {
+            write_long(self.form, &mut self.long, output, &mut self.error);
+        } else if is_plain(&self.name) {
             output.buffer().extend_from_slice(&self.name);
         } else {
             output.buffer().extend_from_slice(terminal::safe(&self.name).replace('"', "\"\"").as_bytes());
@@ -139,11 +168,53 @@ impl Keys {
         right(out, 11, digits.format(end.elements));
         right(out, 15, key.expires_at_ms.map_or("-", |expires| digits.format(expires)));
         out.extend_from_slice(b"  ");
-        terminal::push_word(out, &self.name, false);
+        if self.long.is_empty() {
+            terminal::push_word(out, &self.name, false);
+        } else {
+            write_long(self.form, &mut self.long, output, &mut self.error);
+        }
     }
 }
 
-/// A key's line is written at its end.
+/// Writes a long name, as the same name would be written in one piece, except that for people it always has quotes.
+fn write_long(form: KeyForm, name: &mut Spool, output: &mut Output, error: &mut Option<SpillError>) {
+    let (opener, closer) = match form {
+        KeyForm::Json => ("{\"parts\":[", "]}"),
+        KeyForm::Csv => ("", ""),
+        KeyForm::Text => ("\"", "\""),
+    };
+    output.buffer().extend_from_slice(opener.as_bytes());
+    let (mut piece, mut offset) = (vec![0; RDB_PIECE], 0);
+    while offset < name.len() {
+        let size = match name.read_at(offset, &mut piece) {
+            Ok(size) => size,
+            Err(failed) => {
+                error.get_or_insert(failed);
+                break;
+            }
+        };
+        let read = piece.get(..size).unwrap_or_default();
+        // Not inside a character, unless there is nothing else.
+        let whole = if offset + (size as u64) < name.len() { terminal::without_partial_character(read) } else { read };
+        let bytes = if whole.is_empty() { read } else { whole };
+        match form {
+            KeyForm::Json => {
+                if offset > 0 {
+                    output.buffer().push(b',');
+                }
+                write_bytes(output, bytes);
+            }
+            KeyForm::Csv => {
+                output.buffer().extend_from_slice(terminal::safe(bytes).replace('"', "\"\"").as_bytes());
+            }
+            KeyForm::Text => terminal::push_quoted(output.buffer(), bytes),
+        }
+        output.relieve();
+        offset += bytes.len().max(1) as u64;
+    }
+    output.buffer().extend_from_slice(closer.as_bytes());
+}
+
 impl Holding for Keys {
     fn hold(&mut self) {}
 
@@ -167,9 +238,11 @@ impl Values for Keys {
     fn text(&mut self, item: Item, piece: Piece<'_>) {
         if item == Item::LongKey {
             if piece.is_first() {
-                self.name.clear();
+                self.long.clear();
             }
-            self.name.extend_from_slice(piece.bytes);
+            if let Err(error) = self.long.append(piece.bytes) {
+                self.error.get_or_insert(error);
+            }
         }
     }
 
@@ -179,6 +252,9 @@ impl Values for Keys {
         if !key.name.is_empty() || key.name_length == 0 {
             self.name.clear();
             self.name.extend_from_slice(key.name);
+            if !self.long.is_empty() {
+                self.long.clear();
+            }
         }
         self.key = Some(Told {
             db: key.db,

@@ -8,6 +8,7 @@ mod filter;
 mod glob;
 mod info;
 mod keys;
+mod modules;
 mod pending;
 mod salvage;
 mod templates;
