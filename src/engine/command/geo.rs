@@ -237,8 +237,8 @@ impl<'a> Search<'a> {
             Kind::Radius { by_member, .. } => {
                 let index = if by_member { 3 } else { 4 };
                 let from = if by_member { place_of(set, args.get(2), dialect)? } else { Some(place(args, 2)?) };
-                // Before 7.0 the radius around a member of no set was not looked at.
-                let radius = if from.is_some() || dialect.since(7, 0) {
+                // The radius around a member of no set is not looked at.
+                let radius = if from.is_some() {
                     let radius = radius(args, index)?;
                     search.unit = unit(args, index + 1, dialect)?;
                     radius * search.unit
@@ -533,7 +533,8 @@ mod tests {
             ("GEORADIUSBYMEMBER g nope x km COUNT 0", "-ERR could not decode requested zset member", ""),
             ("GEOSEARCH g FROMMEMBER nope BYRADIUS x km", "-ERR could not decode requested zset member", ""),
             ("GEORADIUSBYMEMBER no nope 100 km", "[]", ""),
-            ("GEORADIUSBYMEMBER no nope x km", "-ERR need numeric radius", ""),
+            ("GEORADIUSBYMEMBER no nope x km", "[]", ""),
+            ("GEORADIUSBYMEMBER no nope x km COUNT 0", "-ERR COUNT must be > 0", ""),
             ("GEORADIUSBYMEMBER g Palermo 200 km STOREDIST d", "2", "GEORADIUSBYMEMBER g Palermo 200 km STOREDIST d"),
             ("ZRANGE d 0 -1 WITHSCORES", "[Palermo 0 Catania 166.27415156960032]", ""),
             (
@@ -574,8 +575,6 @@ mod tests {
         let mut play = Play::new("valkey-9.1");
         assert_eq!((play.run("GEOADD g 1 1 x").as_str(), play.stream().as_str()), ("1", "ZADD g 3377822707026402 x"));
         assert_eq!(play.run("GEORADIUSBYMEMBER g nope 1 m"), "-ERR member nope does not exist");
-        let mut play = Play::new("redis-6.2");
-        assert_eq!(play.run("GEORADIUSBYMEMBER no nope x km"), "[]");
         let mut play = Play::new("redis-8.2");
         play.run("GEOADD g 13.361389 38.115556 Palermo");
         assert_eq!(play.run("GEOPOS g Palermo"), "[[13.361389338970184 38.1155563954963]]");
