@@ -26,6 +26,9 @@ impl CommandError {
     pub const NEGATIVE: Self = Self::fixed(Self::NEGATIVE_TEXT);
     /// The text of [`CommandError::NEGATIVE`].
     pub const NEGATIVE_TEXT: &'static str = "ERR value is out of range, must be positive";
+    /// The least number of 64 bits, which has no positive.
+    pub const NOT_SYMMETRIC: Self =
+        Self::fixed("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
     /// The least or greatest score of a range is none.
     pub const MIN_MAX: Self = Self::fixed("ERR min or max is not a float");
     /// A string that would be longer than `proto-max-bulk-len`.

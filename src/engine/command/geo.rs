@@ -158,16 +158,10 @@ enum Kind {
     Radius { by_member: bool, may_store: bool },
 }
 
-/// From where a search goes out.
-#[derive(Clone, Copy)]
-enum From<'a> {
-    Place(Place),
-    Member(&'a [u8]),
-}
-
 /// What a search asks for.
 struct Search<'a> {
-    from: Option<From<'a>>,
+    /// From where it goes out; the place is `None` for a member of a key that is not there.
+    from: Option<Option<Place>>,
     shape: Option<Shape>,
     /// The unit's metres.
     unit: f64,
@@ -202,9 +196,26 @@ fn polygon(args: Args<'_>, index: usize) -> Result<Vec<Place>, CommandError> {
     (0..count).map(|vertex| place(args, index + 1 + 2 * vertex)).collect()
 }
 
+/// The place of a member; `None` if there is no set.
+fn place_of(set: Option<&SortedSet>, member: &[u8], dialect: Dialect) -> Result<Option<Place>, CommandError> {
+    let Some(set) = set else { return Ok(None) };
+    match set.score(member) {
+        Some(score) => Ok(Some(Place::of_score(score))),
+        None if dialect.is_valkey_since(9, 0) => {
+            Err(CommandError::new(format!("ERR member {} does not exist", String::from_utf8_lossy(member))))
+        }
+        None => Err(CommandError::fixed("ERR could not decode requested zset member")),
+    }
+}
+
 impl<'a> Search<'a> {
-    fn read(context: &Context<'_>, args: Args<'a>, kind: Kind) -> Result<Self, CommandError> {
-        let dialect = context.engine.dialect;
+    /// Reads what a search says of the set that it goes through.
+    fn read(
+        set: Option<&SortedSet>,
+        args: Args<'a>,
+        kind: Kind,
+        (origin, dialect): (Origin, Dialect),
+    ) -> Result<Self, CommandError> {
         let mut search = Self {
             from: None,
             shape: None,
@@ -224,22 +235,35 @@ impl<'a> Search<'a> {
                 3
             }
             Kind::Radius { by_member, .. } => {
-                let (from, index) =
-                    if by_member { (From::Member(args.get(2)), 3) } else { (From::Place(place(args, 2)?), 4) };
-                let radius = radius(args, index)?;
-                search.unit = unit(args, index + 1, dialect)?;
+                let index = if by_member { 3 } else { 4 };
+                let from = if by_member { place_of(set, args.get(2), dialect)? } else { Some(place(args, 2)?) };
+                // The radius around a member of no set is not looked at.
+                let radius = if from.is_some() {
+                    let radius = radius(args, index)?;
+                    search.unit = unit(args, index + 1, dialect)?;
+                    radius * search.unit
+                } else {
+                    0.0
+                };
                 search.from = Some(from);
-                search.shape = Some(Shape::Circle(radius * search.unit));
+                search.shape = Some(Shape::Circle(radius));
                 index + 2
             }
         };
-        let polygons = context.origin == Origin::Master || dialect.is_valkey_since(9, 0);
-        search.options(args, index, kind, polygons, dialect)?;
+        let polygons = origin == Origin::Master || dialect.is_valkey_since(9, 0);
+        search.options(set, args, index, kind, (polygons, dialect))?;
         search.check(kind, args, dialect)?;
         Ok(search)
     }
 
-    fn options(&mut self, args: Args<'a>, mut index: usize, kind: Kind, polygons: bool, dialect: Dialect) -> Outcome {
+    fn options(
+        &mut self,
+        set: Option<&SortedSet>,
+        args: Args<'a>,
+        mut index: usize,
+        kind: Kind,
+        (polygons, dialect): (bool, Dialect),
+    ) -> Outcome {
         let searches = matches!(kind, Kind::Search | Kind::SearchStore);
         while index < args.len() {
             let left = args.len() - index - 1;
@@ -269,11 +293,11 @@ impl<'a> Search<'a> {
                     self.target = self.target.map(|(key, _)| (key, true));
                 }
                 () if searches && self.from.is_none() && left >= 1 && args.is(index, "FROMMEMBER") => {
-                    self.from = Some(From::Member(args.get(index + 1)));
+                    self.from = Some(place_of(set, args.get(index + 1), dialect)?);
                     index += 1;
                 }
                 () if searches && self.from.is_none() && left >= 2 && args.is(index, "FROMLONLAT") => {
-                    self.from = Some(From::Place(place(args, index + 1)?));
+                    self.from = Some(Some(place(args, index + 1)?));
                     index += 2;
                 }
                 () if searches && self.shape.is_none() && left >= 2 && args.is(index, "BYRADIUS") => {
@@ -302,7 +326,7 @@ impl<'a> Search<'a> {
                 {
                     let vertices = polygon(args, index + 1)?;
                     index += 1 + 2 * vertices.len();
-                    self.from = Some(From::Place(centre(&vertices)));
+                    self.from = Some(Some(centre(&vertices)));
                     self.shape = Some(Shape::Polygon(vertices));
                 }
                 () => return Err(CommandError::SYNTAX),
@@ -404,17 +428,9 @@ fn search(context: &mut Context<'_>, args: Args<'_>, kind: Kind) -> Outcome {
         Some(Value::SortedSet(set)) => Some(Arc::clone(set)),
         Some(_) => return Err(CommandError::WRONG_TYPE),
     };
-    let search = Search::read(context, args, kind)?;
+    let search = Search::read(set.as_deref(), args, kind, (context.origin, context.engine.dialect))?;
     let found = match (&set, search.from, &search.shape) {
-        (Some(set), Some(from), Some(shape)) => {
-            let centre = match from {
-                From::Place(place) => place,
-                From::Member(member) => {
-                    Place::of_score(set.score(member).ok_or_else(|| no_member(member, context.engine.dialect))?)
-                }
-            };
-            search.found(set, centre, shape)
-        }
+        (Some(set), Some(Some(centre)), Some(shape)) => search.found(set, centre, shape),
         _ => Vec::new(),
     };
     match search.target {
@@ -428,14 +444,6 @@ fn search(context: &mut Context<'_>, args: Args<'_>, kind: Kind) -> Outcome {
         None => answer(context, &search, &found),
     }
     Ok(())
-}
-
-fn no_member(member: &[u8], dialect: Dialect) -> CommandError {
-    if dialect.is_valkey_since(9, 0) {
-        CommandError::new(format!("ERR member {} does not exist", String::from_utf8_lossy(member)))
-    } else {
-        CommandError::fixed("ERR could not decode requested zset member")
-    }
 }
 
 fn answer(context: &mut Context<'_>, search: &Search<'_>, found: &[Found]) {
@@ -522,7 +530,11 @@ mod tests {
             ("GEORADIUS_RO g 15 37 200 km STORE d", "-ERR syntax error", ""),
             ("GEORADIUS g 15 37 -1 km", "-ERR radius cannot be negative", ""),
             ("GEORADIUSBYMEMBER g nope 100 km", "-ERR could not decode requested zset member", ""),
+            ("GEORADIUSBYMEMBER g nope x km COUNT 0", "-ERR could not decode requested zset member", ""),
+            ("GEOSEARCH g FROMMEMBER nope BYRADIUS x km", "-ERR could not decode requested zset member", ""),
             ("GEORADIUSBYMEMBER no nope 100 km", "[]", ""),
+            ("GEORADIUSBYMEMBER no nope x km", "[]", ""),
+            ("GEORADIUSBYMEMBER no nope x km COUNT 0", "-ERR COUNT must be > 0", ""),
             ("GEORADIUSBYMEMBER g Palermo 200 km STOREDIST d", "2", "GEORADIUSBYMEMBER g Palermo 200 km STOREDIST d"),
             ("ZRANGE d 0 -1 WITHSCORES", "[Palermo 0 Catania 166.27415156960032]", ""),
             (

@@ -232,7 +232,10 @@ fn lindex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn lset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = args.get(1);
     let length = context.list(key)?.ok_or(CommandError::NO_SUCH_KEY)?.len();
-    let at = place(args.integer(2)?, length).ok_or(CommandError::OUT_OF_RANGE)?;
+    let index = args.integer(2)?;
+    // Since 7.2 servers take 32 bits of the index and forget the others.
+    let index = if context.engine.dialect.since(7, 2) { i64::from(index as i32) } else { index };
+    let at = place(index, length).ok_or(CommandError::OUT_OF_RANGE)?;
     if let Some(element) = context.list_mut(key)?.and_then(|list| list.get_mut(at)) {
         *element = args.get(3).into();
     }
@@ -268,6 +271,9 @@ fn linsert(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn lrem(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (key, element) = (args.get(1), args.get(3));
     let count = args.integer(2)?;
+    if count == i64::MIN && context.engine.dialect.since(7, 2) {
+        return Err(CommandError::NOT_SYMMETRIC);
+    }
     let limit = if count == 0 { usize::MAX } else { usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX) };
     let matching = context.list(key)?.map_or(0, |list| list.iter().filter(|other| ***other == *element).count());
     let removed = matching.min(limit);
@@ -373,9 +379,7 @@ fn check_rank(context: &Context<'_>, rank: i64) -> Outcome {
         0 => Err(CommandError::fixed(
             "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second, ...",
         )),
-        i64::MIN if context.engine.dialect.since(7, 2) => Err(CommandError::fixed(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        )),
+        i64::MIN if context.engine.dialect.since(7, 2) => Err(CommandError::NOT_SYMMETRIC),
         _ => Ok(()),
     }
 }
@@ -537,6 +541,7 @@ mod tests {
             ("LINSERT l AFTER b y", "6", "LINSERT l AFTER b y"),
             ("LINSERT l AFTER q y", "-1", ""),
             ("LREM l -1 a", "1", "LREM l -1 a"),
+            ("LREM l -9223372036854775808 q", "0", ""),
             ("LRANGE l 0 -1", "[a b y c z]", ""),
             ("LTRIM l 0 -1", "OK", ""),
             ("LTRIM l 1 3", "OK", "LTRIM l 1 3"),
@@ -583,6 +588,15 @@ mod tests {
             ("BLPOP c 1e300", "-ERR timeout is negative", ""),
         ] {
             assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_index_of_lset_has_32_bits_since_7_2() {
+        for (dialect, answer) in [("redis-7.0", "-ERR index out of range"), ("redis-8.2", "OK"), ("valkey-8.1", "OK")] {
+            let mut play = Play::new(dialect);
+            play.run("RPUSH l a b");
+            assert_eq!(play.run("LSET l 9223372036854775807 z"), answer);
         }
     }
 

@@ -211,9 +211,7 @@ fn srandmember(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// How many members SRANDMEMBER and its like are asked for; below zero some may come more than once.
 pub(super) fn random_count(args: Args<'_>, index: usize) -> Result<i64, CommandError> {
     match args.integer(index)? {
-        i64::MIN => Err(CommandError::fixed(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        )),
+        i64::MIN => Err(CommandError::NOT_SYMMETRIC),
         // Servers would begin to answer and never come to an end.
         ..0 if args.integer(index)? < -bounds::RANDOM_MEMBERS => Err(CommandError::fixed("ERR value is out of range")),
         count => Ok(count),

@@ -89,12 +89,13 @@ impl Weight {
     }
 }
 
-/// What an element is as a number. Blanks in front are none of it, and nothing is 0, except to the newest versions.
+/// What an element is as a number. Blanks in front are none of it, and nothing is 0, as `strtod` has it; the parsers of the
+/// newest versions know neither blanks nor hexadecimals.
 fn number(text: &[u8], dialect: Dialect) -> Result<f64, CommandError> {
     let strict = dialect.is_redis_since(8, 0) || dialect.is_valkey_since(9, 0);
     let number = match text {
-        text if strict => float(text),
-        [] => Some(0.0),
+        [] => (!dialect.is_valkey_since(9, 0)).then_some(0.0),
+        text if strict => float(text).filter(|_| !text.iter().any(|byte| matches!(byte, b'x' | b'X'))),
         text => float(text.trim_ascii_start()),
     };
     number.ok_or(CommandError::fixed("ERR One or more scores can't be converted into double"))
@@ -261,8 +262,22 @@ mod tests {
         }
         // "->" with nothing behind it is part of the key.
         assert_eq!(play.run("SORT m BY h_*->f GET h_*->f GET h_*-> GET w_*->f").split(' ').count(), 9);
-        let mut play = Play::new("redis-8.2");
-        play.run("RPUSH n 1 \"\"");
-        assert_eq!(play.run("SORT n"), "-ERR One or more scores can't be converted into double");
+    }
+
+    #[test]
+    fn numbers_of_the_newest_versions() {
+        let refused = "-ERR One or more scores can't be converted into double";
+        for (dialect, empty, blank, hexadecimal) in [
+            ("redis-7.0", "[\"\"]", "[ 5]", "[0x10]"),
+            ("redis-8.2", "[\"\"]", refused, refused),
+            ("valkey-8.1", "[\"\"]", "[ 5]", "[0x10]"),
+            ("valkey-9.1", refused, refused, refused),
+        ] {
+            let mut play = Play::new(dialect);
+            for (key, element, answer) in [("e", "\"\"", empty), ("b", "\" 5\"", blank), ("x", "0x10", hexadecimal)] {
+                play.run(&format!("RPUSH {key} {element}"));
+                assert_eq!(play.run(&format!("SORT {key}")), answer, "{dialect} {key}");
+            }
+        }
     }
 }

@@ -65,29 +65,14 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("ZSCAN", -3, READ, Keys::ONE, zscan),
 ];
 
-/// Until so many members, none of them longer than [`SHORT_MEMBER`], servers keep a sorted set as a listpack
-/// (`zset-max-listpack-entries`, `zset-max-listpack-value`).
-const COMPACT: usize = 128;
-const SHORT_MEMBER: usize = 64;
-
-/// Whether servers keep a set of so many members, these among them, as a listpack. It is told from what the set is, not
-/// from what it was: one that has shrunk counts as compact, though servers do not turn it back.
-fn is_compact<'m>(length: usize, mut members: impl Iterator<Item = &'m Scored>) -> bool {
-    length <= COMPACT && members.all(|scored| scored.member.len() <= SHORT_MEMBER)
+/// The score that a set keeps of a member: since 7.0 a listpack has no negative zero. (Seen on 7.0.15, 8.2.3, valkey
+/// 8.1.8, 9.1.2.)
+fn kept(score: f64, set: &SortedSet, member: &[u8], dialect: Dialect) -> f64 {
+    if is_negative_zero(score) && dialect.since(7, 0) && set.stays_compact(member) { 0.0 } else { score }
 }
 
-/// The score that a set keeps: since 7.0 a listpack has no negative zero. (Seen on 7.0.15, 8.2.3, valkey 8.1.8, 9.1.2.)
-fn kept(score: f64, set: &SortedSet, member: &[u8], dialect: Dialect) -> f64 {
-    if score == 0.0
-        && score.is_sign_negative()
-        && dialect.since(7, 0)
-        && member.len() <= SHORT_MEMBER
-        && is_compact(set.len() + usize::from(set.score(member).is_none()), set.ranked().iter())
-    {
-        0.0
-    } else {
-        score
-    }
+fn is_negative_zero(score: f64) -> bool {
+    score == 0.0 && score.is_sign_negative()
 }
 
 /// Options of ZADD.
@@ -126,7 +111,10 @@ impl Adding {
         if self.only_new && before.is_some() {
             return Ok(Added::Not);
         }
-        let score = if self.increment { before.unwrap_or(0.0) + score } else { score };
+        let score = match before {
+            Some(before) if self.increment => before + score,
+            _ => score,
+        };
         if score.is_nan() {
             return Err(CommandError::fixed("ERR resulting score is not a number (NaN)"));
         }
@@ -412,7 +400,7 @@ impl<'a> Part<'a> {
                 ranked.partition(|scored| least.is_after(scored.score)),
                 ranked.partition(|scored| most.reaches(scored.score)),
             ),
-            Self::Lex(least, most) if is_compact(set.len(), ranked.iter()) => return by_lex(set, least, most),
+            Self::Lex(least, most) if set.is_compact() => return by_lex(set, least, most),
             Self::Lex(least, most) => (
                 ranked.partition(|scored| least.is_after(&scored.member)),
                 ranked.partition(|scored| most.reaches(&scored.member)),
@@ -579,11 +567,19 @@ fn zrevrangebylex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn zrangestore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let query = Query::read(args, 2, None, None, true, context.engine.dialect)?;
+    let dialect = context.engine.dialect;
     let mut found = SortedSet::default();
     if let Some(set) = context.sorted_set(args.get(2))? {
-        for scored in set.ranked().range(query.ranks(set)) {
-            found.insert(&scored.member, scored.score);
-        }
+        let ranks = query.ranks(set);
+        // Servers add one after the other, to a listpack for as long as it is one.
+        let compact = ranks.len() <= SortedSet::COMPACT;
+        let mut add = |scored: &Scored| {
+            let score = scored.score;
+            let score = if compact { kept(score, &found, &scored.member, dialect) } else { score };
+            found.insert(&scored.member, score);
+        };
+        let members = set.ranked().range(ranks);
+        if query.reverse { members.rev().for_each(&mut add) } else { members.for_each(&mut add) }
     }
     store(context, args.get(1), found);
     Ok(())
@@ -594,11 +590,9 @@ pub(super) fn store(context: &mut Context<'_>, key: &[u8], mut set: SortedSet) {
     let count = set.len();
     let before = context.exists(key);
     if count > 0 {
-        if context.engine.dialect.since(7, 0) && is_compact(count, set.ranked().iter()) {
-            let is_negative_zero = |scored: &&Scored| scored.score == 0.0 && scored.score.is_sign_negative();
-            let negative: Vec<Blob> =
-                set.ranked().iter().filter(is_negative_zero).map(|scored| scored.member.clone()).collect();
-            for member in negative {
+        if context.engine.dialect.since(7, 0) && set.is_compact() {
+            let negative = set.ranked().iter().filter(|scored| is_negative_zero(scored.score));
+            for member in negative.map(|scored| scored.member.clone()).collect::<Vec<_>>() {
                 set.insert(&member, 0.0);
             }
         }
@@ -724,7 +718,12 @@ fn pop(context: &mut Context<'_>, args: Args<'_>, side: Side) -> Outcome {
     let count = match args.len() {
         2 => None,
         3 if dialect.since(7, 0) => Some(args.at_least(2, 0, CommandError::NEGATIVE_TEXT)?),
-        3 => Some(args.integer(2)?.max(0)),
+        // Before, who wanted nothing got it, whatever the key held.
+        3 if args.integer(2)? <= 0 => {
+            context.reply.array(0);
+            return Ok(());
+        }
+        3 => Some(args.integer(2)?),
         _ => return Err(CommandError::SYNTAX),
     };
     let taken = side.pop(context, args.get(1), count.unwrap_or(1))?;
@@ -1110,7 +1109,7 @@ fn zscan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         options.refuse_no_values(dialect)?;
         let (next, found) =
             options.walk(set.len(), |index| set.by_index(index).filter(|(member, _)| options.matches(member)));
-        let compact = is_compact(set.len(), set.ranked().iter());
+        let compact = set.is_compact();
         reply.array(2);
         reply.bulk(next.to_string().as_bytes());
         reply.array(if no_scores { found.len() } else { 2 * found.len() });
@@ -1194,11 +1193,29 @@ mod tests {
             let mut play = Play::new(dialect);
             play.run("ZADD z -0 a 0 b");
             play.run("ZADD z -0 b");
+            assert_eq!(play.run("ZINCRBY z -0 c"), "-0", "what is answered is not yet what is kept");
             play.run(&format!("ZADD y 1 {long}"));
             play.run("ZADD y -0 a");
             play.run("ZUNIONSTORE u 1 z WEIGHTS -1");
             let negated = if small == "0" { "0" } else { "-0" };
-            let rows = [("z a", small), ("z b", "0"), ("y a", "-0"), ("u b", negated), ("u a", "0")];
+            // One that was large once is no listpack again.
+            play.run(&format!("ZREM y {long}"));
+            play.run("ZADD y -0 b");
+            assert_eq!(play.run("ZSCORE y b"), "-0");
+            // Into a listpack, which then grows, a member comes without its sign.
+            play.run(&format!("ZADD s 1 {long} -0 a"));
+            play.run("ZRANGESTORE t s 0 -1");
+            play.run("ZRANGESTORE v s 0 -1 REV");
+            let rows = [
+                ("z a", small),
+                ("z b", "0"),
+                ("y a", "-0"),
+                ("s a", "-0"),
+                ("t a", small),
+                ("v a", "-0"),
+                ("u b", negated),
+                ("u a", "0"),
+            ];
             for (member, score) in rows {
                 assert_eq!(play.run(&format!("ZSCORE {member}")), score, "{dialect} {member}");
             }
@@ -1299,6 +1316,19 @@ mod tests {
                 ("BZPOPMIN z y 2", "Block { keys: [\"z\", \"y\"], until: Some(1700000002000) }", ""),
                 ("BZMPOP 0 1 z MAX", "Block { keys: [\"z\"], until: None }", ""),
                 ("DBSIZE", "0", ""),
+            ],
+        );
+    }
+
+    #[test]
+    fn before_7_0_who_wants_nothing_gets_it() {
+        check(
+            "redis-6.2",
+            &[
+                ("SET k v", "OK", "SET k v"),
+                ("ZPOPMIN k -3", "[]", ""),
+                ("ZPOPMIN k 1", "-WRONGTYPE Operation against a key holding the wrong kind of value", ""),
+                ("ZPOPMIN k x", "-ERR value is not an integer or out of range", ""),
             ],
         );
     }

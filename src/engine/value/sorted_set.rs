@@ -5,14 +5,22 @@ use indexmap::IndexMap;
 
 use super::{Blob, Ranked};
 
+/// In a listpack no member is longer (`zset-max-listpack-value`).
+const SHORT_MEMBER: usize = 64;
+
 /// A sorted set.
 #[derive(Clone, Debug, Default)]
 pub struct SortedSet {
     scores: IndexMap<Blob, f64, RandomState>,
     ranked: Ranked,
+    /// It was once too large for a listpack.
+    large: bool,
 }
 
 impl SortedSet {
+    /// Until so many members, none of them long, servers keep a sorted set as a listpack (`zset-max-listpack-entries`).
+    pub const COMPACT: usize = 128;
+
     /// How many members there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -23,6 +31,21 @@ impl SortedSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
+    }
+
+    /// Whether servers would keep it as a listpack, which some of what they do depends on: one that was too large once
+    /// is none any more.
+    #[must_use]
+    pub fn is_compact(&self) -> bool {
+        !self.large
+    }
+
+    /// Whether it would still be a listpack with this member in it.
+    #[must_use]
+    pub fn stays_compact(&self, member: &[u8]) -> bool {
+        !self.large
+            && member.len() <= SHORT_MEMBER
+            && (self.len() < Self::COMPACT || (self.len() == Self::COMPACT && self.scores.contains_key(member)))
     }
 
     /// A member's score.
@@ -64,6 +87,7 @@ impl SortedSet {
             }
             None => {
                 let blob = Blob::from(member);
+                self.large |= member.len() > SHORT_MEMBER || self.scores.len() >= Self::COMPACT;
                 self.scores.insert(blob.clone(), score);
                 self.ranked.insert(score, blob);
                 None
@@ -76,5 +100,27 @@ impl SortedSet {
         let score = self.scores.swap_remove(member)?;
         self.ranked.remove(score, member);
         Some(score)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_large_once_is_compact_no_more() {
+        let mut set = SortedSet::default();
+        for n in 0..128 {
+            assert!(set.stays_compact(&[n]));
+            set.insert(&[n], 0.0);
+        }
+        assert!(set.is_compact() && set.stays_compact(&[5]) && !set.stays_compact(&[128]));
+        set.insert(&[128], 0.0);
+        set.remove(&[128]);
+        assert!(!set.is_compact() && !set.stays_compact(&[5]));
+        let mut set = SortedSet::default();
+        assert!(!set.stays_compact(&[0; 65]));
+        set.insert(&[0; 65], 0.0);
+        assert!(!set.is_compact());
     }
 }
