@@ -66,9 +66,6 @@ pub struct Stats {
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub rejected: u64,
-    pub sync_full: u64,
-    pub sync_partial_ok: u64,
-    pub sync_partial_err: u64,
     pub expired_keys: u64,
     pub expired_fields: u64,
     pub hits: u64,
@@ -136,6 +133,8 @@ pub struct Engine {
     /// Who waits for which keys, in the order in which they came; and the keys that have got something.
     awaited: HashMap<(usize, Blob), VecDeque<SessionId>>,
     ready: VecDeque<(usize, Blob)>,
+    /// Who waits for replicas, or did.
+    pub(super) awaits_replicas: Vec<SessionId>,
     table: command::Table,
 }
 
@@ -173,6 +172,7 @@ impl Engine {
             broken: HashSet::new(),
             awaited: HashMap::new(),
             ready: VecDeque::new(),
+            awaits_replicas: Vec::new(),
             table: command::Table::new(),
         };
         engine.refresh_settings();
@@ -214,13 +214,14 @@ impl Engine {
     }
 
     /// Until when a command waits.
-    pub fn paused_until(&mut self, writes: bool, now: i64) -> Option<i64> {
+    pub fn paused_until(&mut self, args: Args<'_>, now: i64) -> Option<i64> {
         let (until, writes_only) = self.paused?;
         if now >= until {
             self.paused = None;
             return None;
         }
-        (writes || !writes_only).then_some(until)
+        let writes = || self.command(args.get(0)).is_some_and(|spec| spec.has(Flag::Write));
+        (!writes_only || writes()).then_some(until)
     }
 
     /// Whether a session need not authenticate, or has.
@@ -331,6 +332,8 @@ impl Engine {
         now: i64,
     ) -> Option<Request> {
         self.stats.commands += 1;
+        // Without a backlog there is no stream, and effects are nobody's.
+        self.stream.set_idle(self.master.backlog().is_none());
         let written = reply.len();
         let mut context =
             Context { engine: self, session, reply, origin, now, changes: 0, effects_told: false, request: None };
@@ -390,6 +393,7 @@ impl Engine {
     /// Deletes expired keys, at most so many; gives how many there were. Only masters do.
     pub fn expire_some(&mut self, now: i64, limit: usize) -> usize {
         let mut expired = 0;
+        self.stream.set_idle(self.master.backlog().is_none());
         for db in 0..self.keyspace.databases() {
             while expired < limit
                 && let Some(key) = self.keyspace.next_expired(db, now)
@@ -617,10 +621,8 @@ impl Engine {
 
     /// What a command answers that has waited in vain.
     fn answer_in_vain(&self, blocked: &Blocked, reply: &mut Reply) {
-        let one = ["BLMOVE", "BRPOPLPUSH"];
         match &blocked.on {
-            BlockedOn::Keys(_) if one.iter().any(|name| blocked.command.get(0).is(0, name)) => reply.null(),
-            BlockedOn::Keys(_) => reply.null_array(),
+            BlockedOn::Keys(_) => answer_nothing(blocked.command.get(0), reply),
             BlockedOn::Replicas { offset, .. } => reply.count(self.master.acknowledged(Offset(*offset))),
         }
     }
@@ -646,6 +648,11 @@ impl Engine {
             self.unwatch(&mut session);
         }
     }
+}
+
+/// What a command answers that would have to wait for a key, and does not or no longer.
+pub(super) fn answer_nothing(args: Args<'_>, reply: &mut Reply) {
+    if args.is(0, "BLMOVE") || args.is(0, "BRPOPLPUSH") { reply.null() } else { reply.null_array() }
 }
 
 /// Different first words of error replies that are counted, as Redis has it since 7.2.

@@ -101,6 +101,7 @@ fn wait(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let until = (timeout > 0).then(|| context.now.saturating_add(timeout));
     let on = BlockedOn::Replicas { count, offset: offset.0 };
     context.session.blocked = Some(Blocked { until, on, command: Queue::default() });
+    context.engine.awaits_replicas.push(context.session.id);
     context.engine.request_acks(context.now);
     Ok(())
 }
@@ -148,22 +149,16 @@ impl crate::engine::Engine {
 
     /// Answers those whose WAIT is over because enough replicas have it.
     pub(in crate::engine) fn serve_acknowledged(&mut self) {
-        let served: Vec<_> = self
-            .clients
-            .iter()
-            .filter_map(|session| match session.blocked.as_ref()?.on {
-                BlockedOn::Replicas { count, offset } => {
-                    let have = self.master.acknowledged(Offset(offset));
-                    (have >= count).then_some((session.id, have))
-                }
-                BlockedOn::Keys(_) => None,
-            })
-            .collect();
-        for (id, have) in served {
-            if let Some(session) = self.clients.get_mut(id) {
+        let (clients, master, delivered) = (&mut self.clients, &self.master, &mut self.delivered);
+        self.awaits_replicas.retain(|id| {
+            let Some(session) = clients.get_mut(*id) else { return false };
+            let Some(Blocked { on: BlockedOn::Replicas { count, offset }, .. }) = session.blocked else { return false };
+            let have = master.acknowledged(Offset(offset));
+            if have >= count {
                 session.blocked = None;
-                self.delivered.push((id, format!(":{have}\r\n").into_bytes()));
+                delivered.push((*id, format!(":{have}\r\n").into_bytes()));
             }
-        }
+            have < count
+        });
     }
 }

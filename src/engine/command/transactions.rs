@@ -4,6 +4,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::clients::Queue;
 use crate::engine::context::Origin;
+use crate::engine::core::answer_nothing;
 use crate::engine::error::CommandError;
 
 pub(super) const COMMANDS: &[Spec] = &[
@@ -61,10 +62,7 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
                 let asked = context.engine.run(spec, context.session, args, context.reply, Origin::Client, context.now);
                 // Nothing waits inside a transaction: who would have to gets nothing at once.
                 if asked.is_some() && context.reply.len() == before {
-                    match spec.name {
-                        "BLMOVE" | "BRPOPLPUSH" => context.reply.null(),
-                        _ => context.reply.null_array(),
-                    }
+                    answer_nothing(args, context.reply);
                 }
             }
             Err(error) => context.reply.error(&error),

@@ -10,7 +10,6 @@ use tokio::net::tcp::WriteHalf;
 
 use super::{Pipe, Shared, now};
 use crate::engine::clients::{Closing, Kind, Replies, SessionId};
-use crate::engine::command::Flag;
 use crate::engine::reply::Reply;
 use crate::engine::request::{Limits, Requests};
 use crate::repl::master::ConnectionId;
@@ -210,6 +209,8 @@ impl Connection {
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
         let now = now();
         let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
+        let argument = usize::try_from(engine.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
+        let known = Limits { arguments: 1 << 20, argument };
         let next = loop {
             if let Some(closing) = session.closing {
                 break Next::Close(closing);
@@ -220,12 +221,7 @@ impl Connection {
             if reply.len() - self.sent > ENOUGH {
                 break Next::Wait;
             }
-            let limits = if engine.is_admitted(&session) {
-                let argument = engine.config.size("proto-max-bulk-len");
-                Limits { arguments: 1 << 20, argument: usize::try_from(argument).unwrap_or(usize::MAX) }
-            } else {
-                Limits::STRANGER
-            };
+            let limits = if engine.is_admitted(&session) { known } else { Limits::STRANGER };
             let bytes = self.input.get(self.at..).unwrap_or_default();
             let length = match self.requests.next(bytes, limits) {
                 Ok(Some(length)) => length,
@@ -249,8 +245,7 @@ impl Connection {
                 continue;
             }
             if !args.is_empty() {
-                let writes = engine.command(args.get(0)).is_some_and(|spec| spec.has(Flag::Write));
-                if let Some(until) = engine.paused_until(writes, now) {
+                if let Some(until) = engine.paused_until(args, now) {
                     self.requests.again();
                     break Next::WaitUntil(until);
                 }
