@@ -111,12 +111,42 @@ impl Stamp {
     }
 }
 
+/// What [`size`] says of one beyond 64 bits.
+pub const TOO_LARGE: &str = "that is more than this machine can address";
+
+/// Reads a size as redis.conf writes it, in bytes: `1k` is 1000, `1kb` 1024.
+///
+/// # Errors
+/// A sentence that says what a size is.
+pub fn size(text: &str) -> Result<u64, &'static str> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return Err("a size is a number with k, kb, m, mb, g or gb, as in 64mb"),
+    };
+    let number: u64 = number.parse().map_err(|_| "a size begins with a number, as in 64mb")?;
+    number.checked_mul(factor).ok_or(TOO_LARGE)
+}
+
 /// A point in time as the protocol's machines are told it: milliseconds since some fixed point that whoever drives them
 /// has chosen, the same for all of them. It never goes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub u64);
 
 impl Moment {
+    /// A time in milliseconds since 1970; the beginning, for one before.
+    #[must_use]
+    pub fn at(millis: i64) -> Self {
+        Self(u64::try_from(millis).unwrap_or(0))
+    }
+
     /// The moment so many milliseconds later.
     #[must_use]
     pub fn after(self, millis: u64) -> Self {

@@ -6,6 +6,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::engine::{Config, Dialect};
+use crate::units;
 
 /// Makes the Redis and Valkey replication protocol visible and repeatable.
 #[derive(Debug, Parser)]
@@ -596,22 +597,10 @@ fn offset(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| "an offset is a number, hexadecimal with 0x".to_owned())
 }
 
-/// A size as redis.conf writes it: `1k` is 1000, `1kb` 1024.
+/// A size as redis.conf writes it.
 fn size(text: &str) -> Result<usize, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let factor: usize = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return Err("a size is a number with k, kb, m, mb, g or gb, as in 64mb".to_owned()),
-    };
-    let number: usize = number.parse().map_err(|_| "a size begins with a number, as in 64mb".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "that is more than this machine can address".to_owned())
+    let bytes = units::size(text).map_err(str::to_owned)?;
+    usize::try_from(bytes).map_err(|_| units::TOO_LARGE.to_owned())
 }
 
 /// A buffer's size: without a unit in KiB, as tcpdump has it.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::dialect::Dialect;
+use crate::units::size;
 
 /// What a directive's value can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,7 +339,7 @@ impl Config {
                 }
                 number.to_string()
             }
-            Kind::Size => size(value).ok_or_else(|| invalid("argument must be a memory value"))?.to_string(),
+            Kind::Size => size(value).map_err(|_| invalid("argument must be a memory value"))?.to_string(),
             Kind::OutputLimits => self.output_limits(value)?,
         };
         self.values.insert(directive.name, value);
@@ -357,9 +358,8 @@ impl Config {
             let [class, hard, soft, seconds] = words else { continue };
             let class = if class.eq_ignore_ascii_case("replica") { "slave" } else { class };
             let number = |text: &str| {
-                size(text).ok_or_else(|| {
-                    invalid("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
-                })
+                size(text)
+                    .map_err(|_| invalid("Error in hard, soft or soft_seconds setting in buffer limit configuration."))
             };
             let limit = OutputLimit { hard: number(hard)?, soft: number(soft)?, soft_seconds: number(seconds)? };
             let known = limits.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(class));
@@ -404,23 +404,6 @@ impl Config {
 
 fn invalid(text: &str) -> ConfigError {
     ConfigError::Invalid(text.to_owned())
-}
-
-/// A size with redis.conf's units: `1k` is 1000, `1kb` 1024.
-fn size(text: &str) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 /// Splits a line into words: blanks separate, double quotes join and know `\n`, `\xHH` and the like, single quotes join

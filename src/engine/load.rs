@@ -142,20 +142,14 @@ impl Loader {
             (_, Item::AuxKey) => self.aux_key = bytes.to_vec(),
             (_, Item::AuxValue) => self.loaded.aux.push((std::mem::take(&mut self.aux_key), bytes.to_vec())),
             (_, Item::Function) => {
-                let name = library_name(bytes).unwrap_or(bytes);
+                // One that does not say it is known by its code.
+                let name = Some(rdb::library_name(bytes)).filter(|name| !name.is_empty()).unwrap_or(bytes);
                 self.loaded.functions.insert(name.into(), bytes.into());
             }
             (_, Item::LongKey) => self.key = bytes.to_vec(),
             _ => {}
         }
     }
-}
-
-/// The name in a library's first line: `#!lua name=mylib`.
-#[must_use]
-pub fn library_name(code: &[u8]) -> Option<&[u8]> {
-    let line = code.split(|byte| *byte == b'\n').next()?;
-    line.split(u8::is_ascii_whitespace).find_map(|word| word.strip_prefix(b"name="))
 }
 
 impl Values for Loader {

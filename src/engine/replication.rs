@@ -78,11 +78,6 @@ pub(super) struct Link {
     down_since: i64,
 }
 
-/// The time as the ends want it.
-fn moment(now: i64) -> Moment {
-    Moment(u64::try_from(now).unwrap_or(0))
-}
-
 impl Dialect {
     /// How this server speaks on a link.
     #[must_use]
@@ -162,7 +157,7 @@ impl Engine {
     pub(super) fn end_unit(&mut self, now: i64) {
         let (stream, master) = (&mut self.stream, &mut self.master);
         if stream.pending() > 0 {
-            stream.end_unit(self.dialect, |db, bytes| master.append(db, bytes, moment(now)));
+            stream.end_unit(self.dialect, |db, bytes| master.append(db, bytes, Moment::at(now)));
         }
     }
 
@@ -176,8 +171,8 @@ impl Engine {
         now: i64,
     ) -> Vec<u8> {
         let id = ConnectionId(session.id.0);
-        self.master.introduce(id, host(&session.peer), moment(now));
-        let _ = self.master.command(id, words, pending, moment(now));
+        self.master.introduce(id, host(&session.peer), Moment::at(now));
+        let _ = self.master.command(id, words, pending, Moment::at(now));
         if !words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"REPLCONF")) {
             session.kind = Kind::Replica;
         }
@@ -195,9 +190,9 @@ impl Engine {
 
     /// Time has passed for the ends.
     pub fn tick_links(&mut self, now: i64) {
-        self.master.tick(moment(now));
+        self.master.tick(Moment::at(now));
         if let Some(replica) = &mut self.replica {
-            replica.tick(moment(now));
+            replica.tick(Moment::at(now));
         }
         self.collect(now);
     }
@@ -252,7 +247,7 @@ impl Engine {
                 self.set_replica(true);
                 self.master.demote();
                 if let Some(replica) = &mut self.replica {
-                    replica.follow_failover(own, moment(now));
+                    replica.follow_failover(own, Moment::at(now));
                 }
                 return;
             }
@@ -290,7 +285,7 @@ impl Engine {
             }
             Action::Resume(channel) => Task::Resume(channel),
             Action::Tell(event) => {
-                self.master.follow(&event, moment(now));
+                self.master.follow(&event, Moment::at(now));
                 if let Event::Lost(_) = event {
                     self.link.down_since = now;
                 }
@@ -362,7 +357,7 @@ impl Engine {
         let settings = self.replica_settings();
         if let Some(replica) = &mut self.replica {
             replica.set_settings(settings);
-            replica.follow(start, moment(now));
+            replica.follow(start, Moment::at(now));
         }
         self.collect(now);
     }
@@ -377,7 +372,7 @@ impl Engine {
     /// REPLICAOF NO ONE.
     pub fn unfollow(&mut self, now: i64) {
         if self.is_replica() {
-            self.master.promote(moment(now));
+            self.master.promote(Moment::at(now));
             self.collect(now);
         }
     }
@@ -385,7 +380,7 @@ impl Engine {
     /// It follows nobody any more.
     fn become_master(&mut self, now: i64) {
         if let Some(replica) = &mut self.replica {
-            replica.unfollow(moment(now));
+            replica.unfollow(Moment::at(now));
         }
         self.link.master = None;
         self.link.queue = None;
@@ -397,9 +392,9 @@ impl Engine {
     pub fn link_changed(&mut self, channel: Channel, connected: bool, now: i64) {
         if let Some(replica) = &mut self.replica {
             if connected {
-                replica.connected(channel, moment(now));
+                replica.connected(channel, Moment::at(now));
             } else {
-                replica.closed(channel, moment(now));
+                replica.closed(channel, Moment::at(now));
             }
         }
         self.collect(now);
@@ -415,7 +410,7 @@ impl Engine {
             let mut input = bytes.get(taken..).unwrap_or_default();
             let before = input.len();
             let (mut more, mut applies) = (true, false);
-            match replica.next(channel, &mut input, moment(now)) {
+            match replica.next(channel, &mut input, Moment::at(now)) {
                 Step::Again => {}
                 Step::NeedMore | Step::Full => more = false,
                 Step::Load(rdb) => self.load(rdb),
@@ -427,7 +422,7 @@ impl Engine {
             }
             taken += before - input.len();
             if applies {
-                self.master.commit(replica.applied(), replica.db(), moment(now));
+                self.master.commit(replica.applied(), replica.db(), Moment::at(now));
             }
             self.replica = Some(replica);
             if !more {
@@ -462,7 +457,7 @@ impl Engine {
         match fault {
             Some(fault) => {
                 if let Some(replica) = &mut self.replica {
-                    replica.load_failed(&fault, moment(now));
+                    replica.load_failed(&fault, Moment::at(now));
                 }
             }
             None => {
@@ -477,7 +472,7 @@ impl Engine {
                 self.keyspace.replace(loaded.keyspace);
                 self.functions = loaded.functions;
                 if let Some(replica) = &mut self.replica {
-                    replica.loaded(Loaded { stream_db, place }, moment(now));
+                    replica.loaded(Loaded { stream_db, place }, Moment::at(now));
                 }
             }
         }
@@ -534,7 +529,7 @@ impl Engine {
         macro_rules! line {
             ($($format:tt)+) => {{ let _ = write!(out, $($format)+); out.push_str("\r\n"); }};
         }
-        let at = moment(now);
+        let at = Moment::at(now);
         line!("role:{}", if self.is_replica() { "slave" } else { "master" });
         if let (Some((host, port)), Some(replica)) = (&self.link.master, &self.replica) {
             let up = replica.is_up();

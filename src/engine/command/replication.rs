@@ -21,10 +21,6 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("FAILOVER", -1, ADMIN, Keys::NONE, failover),
 ];
 
-fn moment(now: i64) -> Moment {
-    Moment(u64::try_from(now).unwrap_or(0))
-}
-
 fn replicaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let now = context.now;
     if args.is(1, "NO") && args.is(2, "ONE") {
@@ -67,7 +63,7 @@ fn role(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
         return Ok(());
     }
     let replicas: Vec<_> =
-        engine.master.replicas(moment(context.now)).filter(|replica| replica.state == "online").collect();
+        engine.master.replicas(Moment::at(context.now)).filter(|replica| replica.state == "online").collect();
     reply.array(3);
     reply.bulk(b"master");
     reply.integer(engine.master.offset().0 as i64);
@@ -107,7 +103,7 @@ fn wait(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn failover(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let now = moment(context.now);
+    let now = Moment::at(context.now);
     let error = |text: &str| CommandError::new(format!("ERR {text}"));
     if args.len() == 2 && args.is(1, "ABORT") {
         context.engine.master.abort_failover(now).map_err(error)?;
@@ -143,7 +139,7 @@ fn failover(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 impl crate::engine::Engine {
     /// Asks the replicas for ACKs.
     fn request_acks(&mut self, now: i64) {
-        self.master.request_acks(moment(now));
+        self.master.request_acks(Moment::at(now));
         self.collect(now);
     }
 

@@ -54,14 +54,10 @@ pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId
     let mut engine = shared.engine.borrow_mut();
     engine.leave(id);
     if connection.replica {
-        engine.master.closed(ConnectionId(id.0), moment());
+        engine.master.closed(ConnectionId(id.0), Moment::at(now()));
         engine.collect(now());
         shared.after_batch(&mut engine);
     }
-}
-
-fn moment() -> Moment {
-    Moment(u64::try_from(now()).unwrap_or(0))
 }
 
 /// What a connection does next.
@@ -137,7 +133,7 @@ impl Connection {
             if left < before {
                 pipe.drained.notify_waiters();
                 if self.replica {
-                    shared.engine.borrow_mut().master.payload_progress(ConnectionId(id.0), moment());
+                    shared.engine.borrow_mut().master.payload_progress(ConnectionId(id.0), Moment::at(now()));
                 }
             }
             if left > 0 {
@@ -236,7 +232,7 @@ impl Connection {
             if session.kind == Kind::Replica {
                 let words: Vec<&[u8]> = args.from(0).collect();
                 if words.is_empty() {
-                    engine.master.newline(ConnectionId(id.0), moment());
+                    engine.master.newline(ConnectionId(id.0), Moment::at(now));
                 } else {
                     let answer = engine.replica_command(&mut session, &words, true, now);
                     reply.raw(&answer);

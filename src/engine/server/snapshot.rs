@@ -62,10 +62,6 @@ impl Payload {
     }
 }
 
-fn moment() -> Moment {
-    Moment(u64::try_from(now()).unwrap_or(0))
-}
-
 /// Begins to make a snapshot.
 pub(super) fn begin(shared: &Rc<Shared>, snapshot: Snapshot) {
     let file = match snapshot.begin.form {
@@ -102,7 +98,7 @@ fn failed(shared: &Rc<Shared>, snapshot: &Snapshot) {
     if let Some(keys) = snapshot.keys {
         engine.keyspace.end_snapshot(keys);
     }
-    engine.master.snapshot_failed(snapshot.begin.id, moment());
+    engine.master.snapshot_failed(snapshot.begin.id, Moment::at(now()));
     engine.collect(now());
     shared.after_batch(&mut engine);
 }
@@ -178,9 +174,9 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
         engine.keyspace.end_snapshot(keys);
     }
     match done {
-        Ok(()) if making.file.is_some() => engine.master.snapshot_ready(id, making.length.get(), moment()),
+        Ok(()) if making.file.is_some() => engine.master.snapshot_ready(id, making.length.get(), Moment::at(now())),
         Ok(()) => {
-            engine.master.snapshot_finished(id, moment());
+            engine.master.snapshot_finished(id, Moment::at(now()));
             shared.snapshots.borrow_mut().remove(&id);
         }
         Err(fault) => {
@@ -188,7 +184,7 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
                 (shared.log)(&format!("a snapshot failed: {fault}"));
             }
             shared.snapshots.borrow_mut().remove(&id);
-            engine.master.snapshot_failed(id, moment());
+            engine.master.snapshot_failed(id, Moment::at(now()));
         }
     }
     engine.collect(now());
@@ -280,7 +276,7 @@ impl Shared {
     /// All of a stored payload went out on a connection.
     pub(super) fn payload_sent(self: &Rc<Self>, connection: ConnectionId) {
         let mut engine = self.engine.borrow_mut();
-        engine.master.payload_written(connection, moment());
+        engine.master.payload_written(connection, Moment::at(now()));
         engine.collect(now());
         self.after_batch(&mut engine);
     }
