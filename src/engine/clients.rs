@@ -6,8 +6,8 @@ use std::fmt::Write;
 use foldhash::fast::RandomState;
 
 use super::args::{Args, Ranges};
-use super::propagation::encode;
 use super::value::Blob;
+use crate::resp::encode;
 
 /// Names a session: the number that CLIENT ID tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,7 @@
 //! Patterns as KEYS, SCAN and PSUBSCRIBE take them: `*`, `?`, `[a-z]`, `[^x]`, and `\` before what is meant literally.
+//!
+//! The filters of `rdb keys` have their own (`view::rdb::glob`): names come to them in pieces, for which the pattern is
+//! made into tables many times its size. A client's pattern must not cost memory.
 
 /// Whether a pattern matches a byte string as a whole.
 #[must_use]

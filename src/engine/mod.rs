@@ -47,7 +47,7 @@ pub use digest::Digest;
 pub use error::CommandError;
 pub use info::Process;
 pub use keyspace::{Entry, Keyspace, NEVER, Size, SnapshotId, Taken};
-pub use propagation::{Stream, encode};
+pub use propagation::Stream;
 pub use random::Random;
 pub use replication::{Snapshot, Task};
 pub use reply::Reply;

@@ -6,6 +6,7 @@
 //! be seen between them. SELECT goes before the first and wherever the database changes.
 
 use super::dialect::Dialect;
+use crate::resp::encode;
 
 /// Gathers effects; a unit that is complete is handed on piece by piece with the database that each piece works on, so that
 /// whoever writes the stream can put SELECT in front.
@@ -83,21 +84,6 @@ impl Stream {
         }
         self.bytes.clear();
         self.ends.clear();
-    }
-}
-
-/// Writes a command as an array of bulk strings.
-pub fn encode<'a>(out: &mut Vec<u8>, words: impl ExactSizeIterator<Item = &'a [u8]>) {
-    let mut decimal = itoa::Buffer::new();
-    out.push(b'*');
-    out.extend_from_slice(decimal.format(words.len()).as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for word in words {
-        out.push(b'$');
-        out.extend_from_slice(decimal.format(word.len()).as_bytes());
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
     }
 }
 

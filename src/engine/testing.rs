@@ -3,10 +3,10 @@
 use super::args::{Args, Ranges};
 use super::clients::{Blocked, BlockedOn, Session};
 use super::core::Engine;
-use super::propagation::encode;
 use super::reply::Reply;
 use super::value::Blob;
 use crate::repl::event::Replid;
+use crate::resp::encode;
 use crate::units::Offset;
 
 /// An engine and one client, at a time that stands still until it is moved.

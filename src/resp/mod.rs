@@ -4,9 +4,11 @@
 //! the bytes gives the same result, a byte is looked at once, and of a long value only the head is kept.
 
 mod command;
+mod encode;
 mod reply;
 
 pub use command::{Argument, Arguments, Command, CommandDecoder, Malformed, Scan, Step, scan};
+pub use encode::{encode, encode_bulk, encode_head};
 pub use reply::{Reply, ReplyDecoder, ReplyStep};
 
 /// Reads the decimal number at `at` and the CRLF behind it: the number, and where the next byte stands.

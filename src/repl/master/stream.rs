@@ -2,6 +2,7 @@
 
 use super::{CloseReason, Connection, ConnectionId, Master, OutputLimit, State, Upstream};
 use crate::repl::compat::TwoChannel;
+use crate::resp::encode;
 use crate::units::{Moment, Offset};
 
 /// One line of INFO's `slaveN` and of ROLE.
@@ -54,9 +55,9 @@ impl Master {
         if let Some(db) = db
             && self.selected != Some(db)
         {
-            let number = db.to_string();
-            let select = format!("*2\r\n$6\r\nSELECT\r\n${}\r\n{number}\r\n", number.len());
-            grown |= backlog.append(select.as_bytes());
+            let mut select = Vec::new();
+            encode(&mut select, [&b"SELECT"[..], itoa::Buffer::new().format(db).as_bytes()].into_iter());
+            grown |= backlog.append(&select);
             self.selected = Some(db);
         }
         grown |= backlog.append(bytes);

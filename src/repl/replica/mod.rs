@@ -91,7 +91,7 @@ pub use self::stream::StreamCommand;
 use super::compat::{Compat, TwoChannel};
 use super::event::{Replid, Transfer};
 use crate::bounds::DUAL_CHANNEL_BUFFER;
-use crate::resp::CommandDecoder;
+use crate::resp::{CommandDecoder, encode};
 use crate::units::{Moment, Offset};
 
 /// One of the connections to the master.
@@ -775,9 +775,7 @@ fn shown(reply: &[u8]) -> String {
 
 /// A command in RESP.
 fn command(words: &[&str]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
-    }
+    let mut bytes = Vec::new();
+    encode(&mut bytes, words.iter().map(|word| word.as_bytes()));
     bytes
 }

@@ -14,6 +14,7 @@ use crate::bounds::{COMMAND_BATCH, COMMAND_ELEMENTS, GROUP_SPOOL, SPILL_READ};
 use crate::rdb::{
     Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, ValueType, Values,
 };
+use crate::resp::{encode_bulk, encode_head};
 use crate::spill::{SpillError, Spool};
 
 /// Writes commands.
@@ -116,8 +117,8 @@ impl Writer {
     fn begin(&mut self, arguments: u64, command: &str) {
         self.open = true;
         self.start = Some(self.output.buffer().len());
-        push_head(self.output.buffer(), b'*', arguments);
-        push_bulk(self.output.buffer(), command.as_bytes());
+        encode_head(self.output.buffer(), b'*', arguments);
+        encode_bulk(self.output.buffer(), command.as_bytes());
     }
 
     fn end(&mut self) {
@@ -133,14 +134,14 @@ impl Writer {
     }
 
     fn bulk(&mut self, bytes: &[u8]) {
-        push_bulk(self.output.buffer(), bytes);
+        encode_bulk(self.output.buffer(), bytes);
     }
 
     /// An argument or a piece of it.
     fn piece(&mut self, piece: Piece<'_>) {
         let out = self.output.buffer();
         if piece.is_first() {
-            push_head(out, b'$', piece.total);
+            encode_head(out, b'$', piece.total);
         }
         out.extend_from_slice(piece.bytes);
         if piece.is_last() {
@@ -159,7 +160,7 @@ impl Writer {
     }
 
     fn spool(&mut self, spool: &mut Spool) -> Result<(), SpillError> {
-        push_head(self.output.buffer(), b'$', spool.len());
+        encode_head(self.output.buffer(), b'$', spool.len());
         let mut reader = spool.reader();
         loop {
             let bytes = reader.take(SPILL_READ)?;
@@ -179,20 +180,8 @@ impl Writer {
     }
 }
 
-fn push_head(out: &mut Vec<u8>, kind: u8, number: u64) {
-    out.push(kind);
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-    out.extend_from_slice(b"\r\n");
-}
-
-fn push_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
-    push_head(out, b'$', bytes.len() as u64);
-    out.extend_from_slice(bytes);
-    out.extend_from_slice(b"\r\n");
-}
-
 fn push_number(out: &mut Vec<u8>, number: impl std::fmt::Display) {
-    push_bulk(out, number.to_string().as_bytes());
+    encode_bulk(out, number.to_string().as_bytes());
 }
 
 /// Elements of a collection that will be one command.
@@ -365,7 +354,7 @@ impl Commands {
     fn element(&mut self, command: &'static str, piece: Piece<'_>) -> Result<(), SpillError> {
         if piece.total <= COMMAND_BATCH as u64 {
             self.batch.command = command;
-            push_bulk(&mut self.batch.arguments, piece.bytes);
+            encode_bulk(&mut self.batch.arguments, piece.bytes);
             return self.batched(1);
         }
         if piece.is_first() {
@@ -391,8 +380,8 @@ impl Commands {
         }
         if piece.total <= COMMAND_BATCH as u64 && self.first.is_short() {
             self.batch.command = "HSET";
-            push_bulk(&mut self.batch.arguments, self.first.short());
-            push_bulk(&mut self.batch.arguments, piece.bytes);
+            encode_bulk(&mut self.batch.arguments, self.first.short());
+            encode_bulk(&mut self.batch.arguments, piece.bytes);
             self.in_batch = true;
             return Ok(());
         }
@@ -420,11 +409,11 @@ impl Commands {
     fn made_expiry(&mut self, ms: i64, batched: bool) -> Result<(), SpillError> {
         if batched && self.key.is_short() {
             let after = &mut self.batch.after;
-            push_head(after, b'*', 6);
+            encode_head(after, b'*', 6);
             for argument in [b"HPEXPIREAT", self.key.short(), ms.to_string().as_bytes(), b"FIELDS", b"1"] {
-                push_bulk(after, argument);
+                encode_bulk(after, argument);
             }
-            push_bulk(after, self.first.short());
+            encode_bulk(after, self.first.short());
             return Ok(());
         }
         if batched {
@@ -450,8 +439,8 @@ impl Commands {
         let text = format!("{score:?}");
         if self.first.is_short() {
             self.batch.command = "ZADD";
-            push_bulk(&mut self.batch.arguments, text.as_bytes());
-            push_bulk(&mut self.batch.arguments, self.first.short());
+            encode_bulk(&mut self.batch.arguments, text.as_bytes());
+            encode_bulk(&mut self.batch.arguments, self.first.short());
             return self.batched(2);
         }
         self.flush()?;
