@@ -200,20 +200,30 @@ impl Dump {
     #[inline]
     fn element(&mut self, item: Item, piece: Piece<'_>) {
         if piece.is_first() {
-            self.separate();
-            // A member's score and a field's value follow it inside one element.
-            if item == Item::Field || (item == Item::Member && self.pairs) {
-                self.open("[", b']');
-            }
-            if item == Item::Value && !std::mem::take(&mut self.named) {
-                self.template_field();
-            }
+            self.begin_element(item);
         }
         self.bytes(piece);
         if piece.is_last() {
-            self.comma = true;
-            self.named = item == Item::Field;
+            self.end_element(item);
         }
+    }
+
+    #[inline]
+    fn begin_element(&mut self, item: Item) {
+        self.separate();
+        // A member's score and a field's value follow it inside one element.
+        if item == Item::Field || (item == Item::Member && self.pairs) {
+            self.open("[", b']');
+        }
+        if item == Item::Value && !std::mem::take(&mut self.named) {
+            self.template_field();
+        }
+    }
+
+    #[inline]
+    fn end_element(&mut self, item: Item) {
+        self.comma = true;
+        self.named = item == Item::Field;
     }
 
     fn end(&mut self) {
@@ -487,7 +497,9 @@ impl Values for Dump {
 
     fn key_end(&mut self, _: KeyEnd) {
         self.keys += 1;
-        if let Err(error) = self.module_view() {
+        if self.module.is_under_way()
+            && let Err(error) = self.module_view()
+        {
             self.error.get_or_insert(error);
         }
         self.end();
@@ -546,6 +558,22 @@ impl Values for Dump {
             }
             Item::AuxValue | Item::Function => self.bytes(piece),
             other => self.newer(other, piece),
+        }
+    }
+
+    fn integer(&mut self, item: Item, integer: i64) {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(integer);
+        match item {
+            Item::Member | Item::Field | Item::Element | Item::Value => {
+                self.begin_element(item);
+                let out = self.output.buffer();
+                out.push(b'"');
+                out.extend_from_slice(digits.as_bytes());
+                out.push(b'"');
+                self.end_element(item);
+            }
+            _ => self.text(item, Piece::whole(digits.as_bytes())),
         }
     }
 

@@ -100,6 +100,11 @@ impl ModuleView {
         };
     }
 
+    /// Whether the value under way is one of a module that is known here.
+    pub(super) fn is_under_way(&self) -> bool {
+        !matches!(self.layout, Layout::Unknown)
+    }
+
     /// There is none.
     pub(super) fn clear(&mut self) {
         self.layout = Layout::Unknown;

@@ -45,14 +45,25 @@ impl Pattern {
     }
 }
 
+/// A name that came before.
+#[derive(Debug, Default)]
+struct Recent {
+    name: Vec<u8>,
+    /// How much of it its pattern has, and the pattern's place.
+    length: usize,
+    place: usize,
+}
+
+/// So many names are kept. Numbers of a kind have few lengths.
+const RECENT: usize = 8;
+
 /// Counts keys by the patterns of their names.
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
     patterns: IndexMap<Vec<u8>, Pattern, foldhash::fast::RandomState>,
-    /// The last key's name and how much of it its pattern has, and the place of the pattern: the next key mostly has the
-    /// same.
-    name: Vec<u8>,
-    length: usize,
+    /// The last names, by their lengths: the next key's name mostly differs from one of them in its digits only.
+    recent: [Option<Recent>; RECENT],
+    /// The place of the last name's pattern.
     last: usize,
     folded: Vec<u8>,
 }
@@ -68,28 +79,37 @@ pub(super) struct Branch {
 
 impl Prefixes {
     pub(super) fn add(&mut self, name: &[u8], bytes: u64) {
-        let mut name = name.get(..LONGEST).unwrap_or(name);
-        if differ_in_digits_only(name, &self.name)
-            && let Some((_, pattern)) = self.patterns.get_index_mut(self.last)
+        let name = name.get(..LONGEST).unwrap_or(name);
+        if let Some(Some(recent)) = self.recent.get(name.len() % RECENT)
+            && differ_in_digits_only(name, &recent.name)
+            && let Some((_, pattern)) = self.patterns.get_index_mut(recent.place)
         {
-            pattern.add(&name[..self.length], bytes);
+            pattern.add(&name[..recent.length], bytes);
+            self.last = recent.place;
             return;
         }
-        self.name.clear();
-        self.name.extend_from_slice(name);
+        let length = self.find(name, bytes);
+        if let Some(recent) = self.recent.get_mut(name.len() % RECENT) {
+            let recent = recent.get_or_insert_default();
+            recent.name.clear();
+            recent.name.extend_from_slice(name);
+            (recent.length, recent.place) = (length, self.last);
+        }
+    }
+
+    /// Counts a key at its pattern, the last from then on; gives how much of the name it has.
+    fn find(&mut self, mut name: &[u8], bytes: u64) -> usize {
         if let Some((folded, pattern)) = self.patterns.get_index_mut(self.last)
             && let Some(length) = folds_to(name, folded)
         {
             pattern.add(&name[..length], bytes);
-            self.length = length;
-            return;
+            return length;
         }
         fold(&mut name, &mut self.folded);
-        self.length = name.len();
         if let Some((place, _, pattern)) = self.patterns.get_full_mut(&self.folded) {
             pattern.add(name, bytes);
             self.last = place;
-            return;
+            return name.len();
         }
         if self.patterns.len() >= MAX_PREFIXES {
             self.join();
@@ -97,10 +117,13 @@ impl Prefixes {
         self.last = self.patterns.len();
         let pattern = Pattern { tally: Tally { keys: 1, bytes }, name: name.to_vec(), common: name.len() };
         self.patterns.insert(self.folded.clone(), pattern);
+        name.len()
     }
 
     /// Joins the smallest until half are left.
     fn join(&mut self) {
+        // Patterns change their places.
+        self.recent = Default::default();
         let mut few = 1;
         while self.patterns.len() > MAX_PREFIXES / 2 {
             let small: Vec<Vec<u8>> = self
@@ -218,15 +241,31 @@ fn fold(name: &mut &[u8], folded: &mut Vec<u8>) {
     }
 }
 
-/// Whether two names have the same bytes but for digits, and so the same pattern.
+/// Whether two names have the same bytes but for digits, and so the same pattern. Eight bytes at a time: a byte's high bit
+/// is set where the two bytes differ and are not both digits.
 #[inline]
 fn differ_in_digits_only(one: &[u8], other: &[u8]) -> bool {
-    // Without a way out of the loop it is done for many bytes at once.
-    one.len() == other.len()
-        && one
-            .iter()
-            .zip(other)
-            .fold(true, |same, (a, b)| same & ((a == b) | (a.is_ascii_digit() & b.is_ascii_digit())))
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES * 0x80;
+    let is_digit = |word: u64| {
+        let low = word & !HIGH;
+        (low + ONES * (0x80 - 0x30)) & !(low + ONES * (0x80 - 0x3a)) & !word & HIGH
+    };
+    let bad = |one: [u8; 8], other: [u8; 8]| {
+        let (one, other) = (u64::from_le_bytes(one), u64::from_le_bytes(other));
+        let difference = one ^ other;
+        let differs = (((difference & !HIGH) + !HIGH) | difference) & HIGH;
+        differs & !(is_digit(one) & is_digit(other))
+    };
+    if one.len() != other.len() {
+        return false;
+    }
+    // The last eight may overlap those before: no byte is left over.
+    let (Some(last), Some(of_other)) = (one.last_chunk(), other.last_chunk()) else {
+        return one.iter().zip(other).all(|(a, b)| a == b || (a.is_ascii_digit() && b.is_ascii_digit()));
+    };
+    let words = one.as_chunks().0.iter().zip(other.as_chunks().0);
+    words.fold(bad(*last, *of_other), |found, (one, other)| found | bad(*one, *other)) == 0
 }
 
 /// Whether [`fold`] makes this pattern of a name, and how much of the name is in it. It may say no where it does: then
@@ -270,6 +309,7 @@ fn id_length(word: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn pattern(name: &str) -> String {
         let mut folded = Vec::new();
@@ -332,6 +372,30 @@ mod tests {
         assert!(differ_in_digits_only(b"user:17:name", b"user:95:name"));
         assert_eq!(folds_to(b"user:17:name", b"user:<n>:name"), Some(12));
         assert_eq!(folds_to(b"a:b:c:d:e", b"a:b:c:d:*"), Some(8));
+    }
+
+    proptest! {
+        #[test]
+        fn digits_are_told_from_other_bytes(mut one in prop::collection::vec(any::<u8>(), 1..40), place in any::<usize>(), byte in any::<u8>()) {
+            let other = one.clone();
+            let place = place % one.len();
+            one[place] = byte;
+            let same = byte == other[place] || (byte.is_ascii_digit() && other[place].is_ascii_digit());
+            prop_assert_eq!(differ_in_digits_only(&one, &other), same);
+        }
+
+        #[test]
+        fn names_are_counted_alike_whatever_came_before(names in prop::collection::vec("[a-c0-9:]{0,12}", 1..60)) {
+            let mut prefixes = Prefixes::default();
+            let mut expected = BTreeMap::<String, u64>::new();
+            for name in &names {
+                prefixes.add(name.as_bytes(), 1);
+                *expected.entry(pattern(name)).or_default() += 1;
+            }
+            let counted = prefixes.most(usize::MAX).into_iter();
+            let counted = counted.map(|(pattern, tally)| (String::from_utf8_lossy(pattern).into_owned(), tally.keys));
+            prop_assert_eq!(counted.collect::<BTreeMap<_, _>>(), expected);
+        }
     }
 
     #[test]
