@@ -191,7 +191,8 @@ fn offset(client: &mut Client) -> Option<i64> {
 /// Demands that the replicas come to hold what the master holds, to the byte, the millisecond, the group.
 #[track_caller]
 pub fn agree(cell: &str, master: &Running, replicas: &[&Running]) {
-    let mut clients: Vec<(&Running, Client)> = std::iter::once(&master).chain(replicas).map(|it| (*it, it.client())).collect();
+    let mut clients: Vec<(&Running, Client)> =
+        std::iter::once(&master).chain(replicas).map(|it| (*it, it.client())).collect();
     let end = Instant::now() + PATIENCE;
     loop {
         let before: Vec<_> = clients.iter_mut().map(|(_, client)| offset(client)).collect();
@@ -199,7 +200,11 @@ pub fn agree(cell: &str, master: &Running, replicas: &[&Running]) {
         if level {
             let views: Vec<View> = clients.iter_mut().map(|(_, client)| View::of(client)).collect();
             let details = views.iter().all(|view| view.digest == views[0].digest && view.sizes == views[0].sizes);
-            let details: Vec<_> = if details { clients.iter_mut().map(|(it, client)| details_of(it, client)).collect() } else { Vec::new() };
+            let details: Vec<_> = if details {
+                clients.iter_mut().map(|(it, client)| details_of(it, client)).collect()
+            } else {
+                Vec::new()
+            };
             let after: Vec<_> = clients.iter_mut().map(|(_, client)| offset(client)).collect();
             // Nothing has come meanwhile: what differs now differs for ever, but for what has just expired.
             if before == after {
@@ -291,7 +296,8 @@ fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String>
             let name = format!("{db} {}", key.escape_ascii());
             match kind.text().as_str() {
                 "hash" if fields => {
-                    let mut names: Vec<_> = client.ask(&[b"HKEYS", &key[..]]).array().into_iter().map(Reply::bytes).collect();
+                    let mut names: Vec<_> =
+                        client.ask(&[b"HKEYS", &key[..]]).array().into_iter().map(Reply::bytes).collect();
                     names.sort();
                     for field in names {
                         let expires = client.ask(&[b"HPEXPIRETIME", &key[..], b"FIELDS", b"1", &field]);
@@ -300,7 +306,7 @@ fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String>
                 }
                 "stream" => {
                     let stream = client.ask(&command(&[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]));
-                    details.insert(name, shown(&without_times(stream)));
+                    details.insert(name, shown(&shared_facts(server.server, stream)));
                 }
                 _ => {}
             }
@@ -321,17 +327,25 @@ fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String>
     details
 }
 
-/// A stream's facts without those that are a server's own: how its tree looks, when it saw a consumer.
-fn without_times(reply: Reply) -> Reply {
+/// A stream's facts without those that are a server's own: how its tree looks, when it saw a consumer, consumers who
+/// own nothing (their coming is not told), and before 7.2 what a group has read.
+fn shared_facts(server: Server, reply: Reply) -> Reply {
     let Reply::Array(Some(elements)) = reply else { return reply };
+    let counts = !matches!(server, Server::Redis62 | Server::Redis70);
     let mut kept = Vec::new();
     let mut elements = elements.into_iter();
     while let Some(element) = elements.next() {
-        let own: [&[u8]; 4] = [b"radix-tree-keys", b"radix-tree-nodes", b"seen-time", b"active-time"];
-        if matches!(&element, Reply::Bulk(Some(name)) if own.contains(&&name[..])) {
+        let is = |names: &[&str]| matches!(&element, Reply::Bulk(Some(it)) if names.iter().any(|name| it == name.as_bytes()));
+        if is(&["radix-tree-keys", "radix-tree-nodes", "seen-time", "active-time"])
+            || !counts && is(&["entries-read", "lag"])
+        {
             elements.next();
+        } else if is(&["consumers"]) {
+            let consumers = elements.next().unwrap().array().into_iter().map(|it| shared_facts(server, it));
+            let nothing = |it: &Reply| shown(it).contains("pel-count 0");
+            kept.extend([element, Reply::Array(Some(consumers.filter(|it| !nothing(it)).collect()))]);
         } else {
-            kept.push(without_times(element));
+            kept.push(shared_facts(server, element));
         }
     }
     Reply::Array(Some(kept))
@@ -344,7 +358,8 @@ fn differences(clients: &mut [(&Running, Client)], other: usize) -> String {
         let of = |client: &mut Client| {
             client.ask(&["SELECT", &db.to_string()]);
             let keys = keys(client);
-            let digests = client.many(&keys.iter().map(|key| command(&[b"DEBUG", b"DIGEST-VALUE", key])).collect::<Vec<_>>());
+            let digests =
+                client.many(&keys.iter().map(|key| command(&[b"DEBUG", b"DIGEST-VALUE", key])).collect::<Vec<_>>());
             let times = client.many(&keys.iter().map(|key| command(&[b"PTTL", key])).collect::<Vec<_>>());
             let digests = digests.into_iter().zip(times).map(|(digest, time)| {
                 // Whether it expires counts in the digest of all, not when.

@@ -148,12 +148,7 @@ impl Server {
         })
     }
 
-    fn launch(
-        self,
-        name: &str,
-        folder: TempDir,
-        command: impl Fn(u16, &Path) -> Command,
-    ) -> Result<Running, String> {
+    fn launch(self, name: &str, folder: TempDir, command: impl Fn(u16, &Path) -> Command) -> Result<Running, String> {
         let log = folder.path().join("server.log");
         let until = Instant::now() + PATIENCE;
         loop {

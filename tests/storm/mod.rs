@@ -120,11 +120,11 @@ const LINES: &[(Known, &str)] = &[
     (All, "RPOPLPUSH {l} {l}"),
     (All, "LMOVE {l} {l} LEFT RIGHT"),
     (All, "LMOVE {l} {l} RIGHT RIGHT"),
-    (All, "BLPOP {l} {l} 0.001"),
-    (All, "BRPOPLPUSH {l} {l} 0.001"),
-    (All, "BLMOVE {l} {l} LEFT LEFT 0.001"),
+    (All, "BLPOP {l} {l} 0.01"),
+    (All, "BRPOPLPUSH {l} {l} 0.01"),
+    (All, "BLMOVE {l} {l} LEFT LEFT 0.01"),
     (Since70, "LMPOP 2 {l} {l} LEFT COUNT {n}"),
-    (Since70, "BLMPOP 0.001 2 {l} {l} RIGHT COUNT {n}"),
+    (Since70, "BLMPOP 0.01 2 {l} {l} RIGHT COUNT {n}"),
     (All, "SORT {l} ALPHA DESC STORE {l}"),
     (All, "SORT {S} ALPHA LIMIT 0 {n} STORE {l}"),
     (All, "SORT {z} BY nosort STORE {l}"),
@@ -154,10 +154,10 @@ const LINES: &[(Known, &str)] = &[
     (All, "ZREM {z} {m} {m}"),
     (All, "ZPOPMIN {z}"),
     (All, "ZPOPMAX {z} {n}"),
-    (All, "BZPOPMIN {z} {z} 0.001"),
-    (All, "BZPOPMAX {z} {z} 0.001"),
+    (All, "BZPOPMIN {z} {z} 0.01"),
+    (All, "BZPOPMAX {z} {z} 0.01"),
     (Since70, "ZMPOP 2 {z} {z} MIN COUNT {n}"),
-    (Since70, "BZMPOP 0.001 1 {z} MAX"),
+    (Since70, "BZMPOP 0.01 1 {z} MAX"),
     (All, "ZREMRANGEBYRANK {z} 0 1"),
     (All, "ZREMRANGEBYSCORE {z} ({i} {f}"),
     (All, "ZREMRANGEBYLEX {z} [m1 (m3"),
@@ -317,7 +317,11 @@ const WAITERS: &[(Known, &[&str], &[&str])] = &[
         &["XREADGROUP GROUP wg c1 BLOCK 0 STREAMS wx >", "XREADGROUP GROUP wg c2 BLOCK 0 NOACK STREAMS wx >"],
         &["XADD wx * {m} {v}", "XADD wx * {m} {v}"],
     ),
-    (All, &["XREADGROUP GROUP wg c3 COUNT 1 BLOCK 0 STREAMS wx >"], &["MULTI", "XADD wx * a 1", "XADD wx * a 2", "EXEC"]),
+    (
+        All,
+        &["XREADGROUP GROUP wg c3 COUNT 1 BLOCK 0 STREAMS wx >"],
+        &["MULTI", "XADD wx * a 1", "XADD wx * a 2", "EXEC"],
+    ),
     (All, &["XREADGROUP GROUP wg c1 BLOCK 0 STREAMS wx >", "XREAD BLOCK 0 STREAMS wx $"], &["DEL wx", "XADD wx * a 1"]),
     (All, &["BRPOP wl1 0"], &["EXPIRE wl1 {T}", "RPUSH wl1 {v} {v}", "EXPIRE wl1 {T}"]),
 ];
@@ -417,7 +421,8 @@ impl Storm {
                     self.ids.push(String::from_utf8_lossy(id).into_owned());
                 }
                 if let Reply::Error(error) = reply {
-                    let odd = ["unknown command", "wrong number of arguments", "syntax error", "NOSCRIPT", "NOREPLICAS"];
+                    let odd =
+                        ["unknown command", "wrong number of arguments", "syntax error", "NOSCRIPT", "NOREPLICAS"];
                     let said: Vec<_> = command.iter().map(|word| word.escape_ascii().to_string()).collect();
                     assert!(!odd.iter().any(|odd| error.contains(odd)), "{}: {error}", said.join(" "));
                 }
@@ -463,7 +468,7 @@ impl Storm {
         let known: Vec<_> = WAITERS.iter().filter(|(known, ..)| self.knows(*known)).collect();
         let (_, waits, wakes) = known[self.below(known.len())];
         let mut client = master.client();
-        client.many(&[words("DEL wl1 wl2 wz1 wz2 wS"), words("XGROUP CREATE wx wg $ MKSTREAM")]);
+        client.many(&[words("DEL wl1 wl2 wz1 wz2 wS wx"), words("XGROUP CREATE wx wg $ MKSTREAM")]);
         let mut waiting = Vec::new();
         for line in *waits {
             let before = blocked(&mut client);
@@ -545,7 +550,9 @@ impl Storm {
             'm' => format!("m{}", self.below(14)),
             'i' => (self.below(40) as i64 - 12).to_string(),
             'n' => (1 + self.below(6)).to_string(),
-            'f' => self.pick(&["0.1", "-3.25", "1e21", "17", "3.141592653589793", "-0", "123456789.123", "2.5e-7", "5e17"]),
+            'f' => {
+                self.pick(&["0.1", "-3.25", "1e21", "17", "3.141592653589793", "-0", "123456789.123", "2.5e-7", "5e17"])
+            }
             't' => (1 + self.below(90)).to_string(),
             'T' => (3600 + self.below(9000)).to_string(),
             'U' => (hour + self.below(9_000_000)).to_string(),
