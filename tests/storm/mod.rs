@@ -41,7 +41,7 @@ enum Known {
 
 use Known::{All, Dump, Fields, Functions, Redis82, Scripts, Since70, Valkey81, Valkey91};
 
-/// What may come. In braces: a key by the letter of its type (`s`tring, `l`ist, `S`et, `z`set, `h`ash, strea`x`, `p`f,
+/// What may come. In braces: a key by the letter of its type (`s`tring, `l`ist, `S`et, `z`set, `y` one whose scores are 0, `h`ash, strea`x`, `p`f,
 /// `b`itmap, `g`eo, `k` any of them), `v`alue, `m`ember, `i`nteger, `n` small count, `f`loat score, `t` a time to live of
 /// milliseconds, `T` one of hours in seconds, `U` the same in milliseconds, `A` the time an hour or more from now in
 /// seconds, `B` in milliseconds, `I` a stream's entry id, `d` a database, `c` a consumer, `w` a group, `o`, `a` a longitude
@@ -160,7 +160,9 @@ const LINES: &[(Known, &str)] = &[
     (Since70, "BZMPOP 0.01 1 {z} MAX"),
     (All, "ZREMRANGEBYRANK {z} 0 1"),
     (All, "ZREMRANGEBYSCORE {z} ({i} {f}"),
-    (All, "ZREMRANGEBYLEX {z} [m1 (m3"),
+    (All, "ZADD {y} 0 {m} 0 {m} 0 {v}"),
+    (All, "ZADD {y} 0 {m} 0 {m} 0 {m}"),
+    (All, "ZREMRANGEBYLEX {y} [m1 (m3"),
     (All, "ZUNIONSTORE {z} 2 {z} {z} WEIGHTS 2 {f}"),
     (All, "ZUNIONSTORE {z} 2 {z} {S} AGGREGATE MAX"),
     (All, "ZINTERSTORE {z} 2 {z} {z} AGGREGATE MIN"),
@@ -168,7 +170,7 @@ const LINES: &[(Known, &str)] = &[
     (All, "ZDIFFSTORE {z} 2 {z} {z}"),
     (All, "ZRANGESTORE {z} {z} 0 {n}"),
     (All, "ZRANGESTORE {z} {z} -inf +inf BYSCORE LIMIT 1 {n}"),
-    (All, "ZRANGESTORE {z} {z} + - BYLEX REV"),
+    (All, "ZRANGESTORE {y} {y} [m3 - BYLEX REV"),
     // Geo.
     (All, "GEOADD {g} {o} {a} {m} {o} {a} {m}"),
     (All, "GEOADD {g} XX CH {o} {a} {m}"),
@@ -229,7 +231,6 @@ const LINES: &[(Known, &str)] = &[
     (All, "XREADGROUP GROUP {w} {c} COUNT {n} STREAMS {x} >"),
     (All, "XREADGROUP GROUP {w} {c} STREAMS {x} {x} > >"),
     (All, "XREADGROUP GROUP {w} {c} COUNT {n} NOACK STREAMS {x} >"),
-    (All, "XREADGROUP GROUP {w} {c} STREAMS {x} 0"),
     (Valkey91, "XREADGROUP GROUP {w} {c} COUNT {n} STREAMS {x} >"),
     (All, "XACK {x} {w} {I} {I}"),
     (All, "XCLAIM {x} {w} {c} 0 {I} {I}"),
@@ -533,6 +534,8 @@ impl Storm {
         match what {
             // One in thirty is a key of another type.
             's' | 'l' | 'S' | 'z' | 'h' | 'x' | 'p' | 'b' | 'g' if self.below(30) > 0 => self.key(what),
+            // What ranges by name give where scores differ is nobody's business.
+            'y' => self.key(what),
             's' | 'l' | 'S' | 'z' | 'h' | 'x' | 'p' | 'b' | 'g' | 'k' => {
                 let kind = "slSzhxpbg".chars().nth(self.below(9)).unwrap();
                 self.key(kind)
