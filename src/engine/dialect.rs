@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::rdb::{Format, Header};
+
 /// Which of the two families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -77,6 +79,35 @@ impl Dialect {
     #[must_use]
     pub fn has_field_expiry(self) -> bool {
         self.is_redis_since(7, 4) || self.is_valkey_since(9, 0)
+    }
+
+    /// The RDB version in which it writes what DUMP gives.
+    #[must_use]
+    pub fn dump_header(self) -> Header {
+        let redis = |version| Header { format: Format::Redis, version };
+        match self.version {
+            _ if self.is_valkey_since(9, 0) => Header { format: Format::Valkey, version: 80 },
+            _ if self.family == Family::Valkey => redis(11),
+            (7, 4.., _) | (8.., ..) => redis(12),
+            (7, 2.., _) => redis(11),
+            (7, ..) => redis(10),
+            (5.., ..) => redis(9),
+            (4, ..) => redis(8),
+            (3, 2.., _) => redis(7),
+            _ => redis(6),
+        }
+    }
+
+    /// Whether it takes such a payload from a client: none newer than its own, and of Redis none that is newer than
+    /// where the families parted.
+    #[must_use]
+    pub fn reads_dump(self, header: Header) -> bool {
+        let own = self.dump_header();
+        match (own.format, header.format) {
+            (Format::Valkey, Format::Redis) => header.version <= 11,
+            (Format::Redis, Format::Valkey) => false,
+            _ => header.version <= own.version,
+        }
     }
 
     /// The version as HELLO, INFO and AUX fields tell it. Valkey tells the Redis version that it is compatible with

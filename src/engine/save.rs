@@ -14,21 +14,29 @@ use crate::rdb::{
 /// What [`Writer`] gives: the version cannot hold the key, or the sink fails.
 pub fn write_key<W: Write>(writer: &mut Writer<W>, taken: &Taken) -> Written {
     let meta = KeyMeta { expires_at_ms: taken.expires_at, ..KeyMeta::new(&taken.key) };
-    match &taken.value {
-        Value::String(text) => writer.string(&meta, text.bytes(&mut Decimal::new())),
-        Value::List(list) => writer.list(&meta, list.iter()),
-        Value::Set(set) => writer.set(&meta, set.iter()),
+    write_value(writer, &meta, &taken.value)
+}
+
+/// Writes a value with what goes with it: a key of an RDB, or a payload's only value.
+///
+/// # Errors
+/// What [`Writer`] gives.
+pub fn write_value<W: Write>(writer: &mut Writer<W>, meta: &KeyMeta<'_>, value: &Value) -> Written {
+    match value {
+        Value::String(text) => writer.string(meta, text.bytes(&mut Decimal::new())),
+        Value::List(list) => writer.list(meta, list.iter()),
+        Value::Set(set) => writer.set(meta, set.iter()),
         Value::SortedSet(set) => {
-            writer.sorted_set(&meta, set.ranked().iter().map(|scored| (&scored.member, scored.score)))
+            writer.sorted_set(meta, set.ranked().iter().map(|scored| (&scored.member, scored.score)))
         }
         Value::Hash(hash) => writer.hash(
-            &meta,
+            meta,
             hash.fields
                 .iter()
                 .map(|(name, field)| (name, &field.value, (field.expires_at != NEVER).then_some(field.expires_at))),
         ),
-        Value::Stream(stream) => writer.stream(&meta, &**stream),
-        Value::Opaque(value) => writer.value(&meta, value),
+        Value::Stream(stream) => writer.stream(meta, &**stream),
+        Value::Opaque(value) => writer.value(meta, value),
     }
 }
 

@@ -98,6 +98,15 @@ impl Play {
         }
     }
 
+    /// Runs a line; gives the byte string that it answers.
+    pub(super) fn bulk(&mut self, line: &str) -> Vec<u8> {
+        let (bytes, ranges) = command(&words(line));
+        let mut reply = Reply::default();
+        self.engine.execute(&mut self.session, Args::new(&bytes, &ranges, Some(&bytes)), &mut reply, self.now);
+        let end = reply.bytes().windows(2).position(|pair| pair == b"\r\n").expect("a line") + 2;
+        reply.bytes()[end..reply.len() - 2].to_vec()
+    }
+
     /// Runs a line; gives the answer's bytes.
     pub(super) fn raw(&mut self, line: &str) -> String {
         self.answer(line, Reply::new(false))

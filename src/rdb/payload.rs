@@ -49,6 +49,28 @@ pub enum PayloadError {
     TooLarge,
 }
 
+/// Puts the foot behind a payload's bytes: the version and the checksum of all before it.
+pub fn seal(bytes: &mut Vec<u8>, version: u16) {
+    bytes.extend_from_slice(&version.to_le_bytes());
+    let computed = checksum(CrcAlgorithm::Crc64Redis, bytes);
+    bytes.extend_from_slice(&computed.to_le_bytes());
+}
+
+/// Takes the foot off a payload, its checksum verified: the bytes before it and its version, which may be any.
+///
+/// # Errors
+/// [`PayloadError::Short`], [`PayloadError::Checksum`].
+pub fn unseal(bytes: &[u8]) -> Result<(&[u8], u16), PayloadError> {
+    let (covered, stored) = bytes.split_last_chunk().ok_or(PayloadError::Short(bytes.len()))?;
+    let (body, version) = covered.split_last_chunk().ok_or(PayloadError::Short(bytes.len()))?;
+    let stored = u64::from_le_bytes(*stored);
+    let computed = checksum(CrcAlgorithm::Crc64Redis, covered);
+    if stored != 0 && stored != computed {
+        return Err(PayloadError::Checksum { stored, computed });
+    }
+    Ok((body, u16::from_le_bytes(*version)))
+}
+
 /// A payload taken apart, its checksum verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payload<'a> {
@@ -64,20 +86,13 @@ impl<'a> Payload<'a> {
     /// # Errors
     /// [`PayloadError`] where it is too short, its version unknown or its checksum wrong. The value is not looked at.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PayloadError> {
-        let (covered, stored) = bytes.split_last_chunk().ok_or(PayloadError::Short(bytes.len()))?;
-        let (value, version) = covered.split_last_chunk().ok_or(PayloadError::Short(bytes.len()))?;
+        let (value, version) = unseal(bytes)?;
         if value.is_empty() {
             return Err(PayloadError::Short(bytes.len()));
         }
-        let version = u16::from_le_bytes(*version);
         let format = if version >= 80 { Format::Valkey } else { Format::Redis };
         if !matches!((format, version), (Format::Redis, 1..=15) | (Format::Valkey, 80..=81)) {
             return Err(PayloadError::Version(version));
-        }
-        let stored = u64::from_le_bytes(*stored);
-        let computed = checksum(CrcAlgorithm::Crc64Redis, covered);
-        if stored != 0 && stored != computed {
-            return Err(PayloadError::Checksum { stored, computed });
         }
         Ok(Self { header: Header { format, version }, value })
     }

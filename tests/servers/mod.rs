@@ -101,6 +101,34 @@ impl Server {
         self.try_start(folder, options)
     }
 
+    /// Starts ours to be like it, and waits until it answers.
+    pub fn serve(self, options: &[&str]) -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let like = format!("our {self:?}");
+        let running = self.launch(&like, folder, |port, _| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_repltool"));
+            command.args(["serve", "--port", &port.to_string(), "--bind", "127.0.0.1", "--compat", self.compat()]);
+            command.args(options);
+            command
+        });
+        Running { ours: true, ..running.unwrap_or_else(|error| panic!("{like}: {error}")) }
+    }
+
+    /// What `--compat` calls it.
+    pub fn compat(self) -> &'static str {
+        match self {
+            Self::Redis62 => "redis-6.2",
+            Self::Redis70 => "redis-7.0",
+            Self::Redis82 => "redis-8.2",
+            Self::Valkey81 => "valkey-8.1",
+            Self::Valkey91 => "valkey-9.1",
+        }
+    }
+
+    pub fn is_valkey(self) -> bool {
+        matches!(self, Self::Valkey81 | Self::Valkey91)
+    }
+
     /// Starts it in this folder.
     pub fn start_in(self, folder: TempDir, options: &[&str]) -> Running {
         self.try_start(folder, options).unwrap_or_else(|error| panic!("{self:?}: {error}"))
@@ -108,22 +136,30 @@ impl Server {
 
     fn try_start(self, folder: TempDir, options: &[&str]) -> Result<Running, String> {
         let binary = self.binary();
+        self.launch(&format!("{self:?}"), folder, |port, folder| {
+            let mut command = Command::new(&binary);
+            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+            command.args(["--appendonly", "no", "--dbfilename", "dump.rdb", "--dir"]).arg(folder);
+            if self != Self::Redis62 {
+                command.args(["--enable-debug-command", "yes"]);
+            }
+            command.args(options);
+            command
+        })
+    }
+
+    fn launch(self, name: &str, folder: TempDir, command: impl Fn(u16, &Path) -> Command) -> Result<Running, String> {
         let log = folder.path().join("server.log");
         let until = Instant::now() + PATIENCE;
         loop {
             // Someone else may take the port before the server does; then there is another.
             let port = free_port();
             let output = File::create(&log).unwrap();
-            let mut command = Command::new(&binary);
-            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-            command.args(["--appendonly", "no", "--dbfilename", "dump.rdb", "--dir"]).arg(folder.path());
-            if self != Self::Redis62 {
-                command.args(["--enable-debug-command", "yes"]);
-            }
-            command.args(options).stdin(Stdio::null()).stderr(output.try_clone().unwrap()).stdout(output);
+            let mut command = command(port, folder.path());
+            command.stdin(Stdio::null()).stderr(output.try_clone().unwrap()).stdout(output);
             let mut child = Stopped(command.spawn().unwrap());
             let exited = loop {
-                assert!(Instant::now() < until, "{self:?} does not answer on port {port}: {}", tail(&log));
+                assert!(Instant::now() < until, "{name} does not answer on port {port}: {}", tail(&log));
                 if is_ready(port, child.0.id()) {
                     break false;
                 }
@@ -134,7 +170,7 @@ impl Server {
             };
             let said = fs::read_to_string(&log).unwrap_or_default();
             match exited {
-                false => return Ok(Running { server: self, port, child, folder }),
+                false => return Ok(Running { server: self, ours: false, port, child, folder }),
                 true if said.contains("Address already in use") => {}
                 true => return Err(format!("the server has ended: {}", tail(&log))),
             }
@@ -227,7 +263,10 @@ impl Drop for Stopped {
 
 /// A server that runs; it ends with this.
 pub struct Running {
+    /// What it is, or is like.
     pub server: Server,
+    /// It is `repltool serve`.
+    pub ours: bool,
     pub port: u16,
     child: Stopped,
     folder: TempDir,
@@ -343,6 +382,25 @@ impl Client {
             }
         }
         replies
+    }
+
+    /// Sends commands at once; what they answer is theirs.
+    pub fn many(&mut self, commands: &[Vec<Vec<u8>>]) -> Vec<Reply> {
+        let mut replies = Vec::with_capacity(commands.len());
+        for some in commands.chunks(200) {
+            let mut bytes = Vec::new();
+            some.iter().for_each(|command| encode(&mut bytes, command));
+            self.reader.get_mut().write_all(&bytes).unwrap();
+            replies.extend(some.iter().map(|_| self.reply().unwrap()));
+        }
+        replies
+    }
+
+    /// Sends a command and does not wait for its reply.
+    pub fn send<A: AsRef<[u8]>>(&mut self, arguments: &[A]) {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, arguments);
+        self.reader.get_mut().write_all(&bytes).unwrap();
     }
 
     /// Reads a reply.

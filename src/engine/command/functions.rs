@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::context::Origin;
-use crate::engine::dialect::{Dialect, Family};
 use crate::engine::error::CommandError;
 use crate::engine::glob;
 use crate::engine::value::Blob;
-use crate::rdb::{Decoder, Depth, Item, Piece, Values};
+use crate::rdb::{Decoder, Depth, Item, Piece, Values, seal, unseal};
 
 const WRITE: &[Flag] = &[Flag::Write, Flag::NoScript];
 const BIG_WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::NoScript];
@@ -108,17 +107,6 @@ fn wrong_options(args: Args<'_>) -> CommandError {
     CommandError::new(format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try FUNCTION HELP."))
 }
 
-/// The RDB version behind a payload.
-fn rdb_version(dialect: Dialect) -> u16 {
-    match dialect.family {
-        Family::Valkey if dialect.is_valkey_since(9, 0) => 80,
-        Family::Valkey => 11,
-        Family::Redis if dialect.is_redis_since(7, 4) => 12,
-        Family::Redis if dialect.is_redis_since(7, 2) => 11,
-        Family::Redis => 10,
-    }
-}
-
 /// The opcode of a library in an RDB.
 const FUNCTION2: u8 = 245;
 
@@ -136,9 +124,7 @@ fn dump(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
         }
         payload.extend_from_slice(code);
     }
-    payload.extend_from_slice(&rdb_version(context.engine.dialect).to_le_bytes());
-    let checksum = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Redis, &payload);
-    payload.extend_from_slice(&checksum.to_le_bytes());
+    seal(&mut payload, context.engine.dialect.dump_header().version);
     context.reply.bulk(&payload);
     Ok(())
 }
@@ -169,10 +155,8 @@ impl Values for Libraries {
 /// The libraries of what FUNCTION DUMP gave.
 fn unpack(payload: &[u8], newest: u16) -> Result<BTreeMap<Blob, Blob>, CommandError> {
     let wrong = CommandError::fixed("ERR DUMP payload version or checksum are wrong");
-    let (signed, checksum) = payload.split_last_chunk::<8>().ok_or(wrong.clone())?;
-    let (body, version) = signed.split_last_chunk::<2>().ok_or(wrong.clone())?;
-    let right = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Redis, signed);
-    if u16::from_le_bytes(*version) > newest || u64::from_le_bytes(*checksum) != right {
+    let (body, version) = unseal(payload).map_err(|_| wrong.clone())?;
+    if version > newest {
         return Err(wrong);
     }
     // An RDB around it, whose checksum of zeros says that it has none.
@@ -202,7 +186,7 @@ fn restore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         _ => return Err(wrong_options(args)),
     }
-    let newest = if context.origin == Origin::Master { u16::MAX } else { rdb_version(context.engine.dialect) };
+    let newest = if context.origin == Origin::Master { u16::MAX } else { context.engine.dialect.dump_header().version };
     let libraries = unpack(args.get(2), newest)?;
     if flushes {
         context.engine.functions.clear();

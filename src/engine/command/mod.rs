@@ -7,6 +7,7 @@
 
 mod bitmaps;
 mod connection;
+mod dump;
 mod functions;
 mod geo;
 mod hashes;
@@ -203,6 +204,7 @@ fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
 const GROUPS: &[&[Spec]] = &[
     bitmaps::COMMANDS,
     connection::COMMANDS,
+    dump::COMMANDS,
     functions::COMMANDS,
     geo::COMMANDS,
     hashes::COMMANDS,
