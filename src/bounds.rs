@@ -313,3 +313,18 @@ pub const RANDOM_MEMBERS: i64 = 1 << 24;
 
 /// Dimensions of a vector set's vectors beyond which its values are only listed: what servers take at most.
 pub const MAX_VECTOR: usize = 1 << 16;
+
+/// How many ACKs that were never true a replay names.
+pub const MAX_MISSED_ACKS: usize = 64;
+
+/// How many ACKs of a link a replay sends as they were recorded; from then on the replica sends its own.
+pub const MAX_REPLAYED_ACKS: usize = 1 << 20;
+
+/// How much of a link's payload, and of its stream, a replay holds in memory.
+pub const TAPE_SPOOL: usize = 1 << 20;
+
+/// Bytes of a recording that are played at once.
+pub const REPLAY_PIECE: usize = 128 << 10;
+
+/// How far a replayed master may be ahead of its replicas.
+pub const REPLAY_AHEAD: u64 = 8 << 20;

@@ -34,6 +34,7 @@ pub mod engine;
 pub mod packet;
 pub mod rdb;
 pub mod repl;
+pub mod replay;
 pub mod resp;
 pub mod spill;
 pub mod tcp;

@@ -6,6 +6,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::engine::{Config, Dialect};
+use crate::replay::Speed;
 use crate::units;
 
 /// Makes the Redis and Valkey replication protocol visible and repeatable.
@@ -51,6 +52,7 @@ pub(super) enum Command {
     /// Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture.
     #[command(subcommand)]
     Rdb(RdbCommand),
+    Replay(ReplayArgs),
     Serve(ServeArgs),
     /// Print shell completions.
     Completions {
@@ -174,6 +176,62 @@ pub(super) struct ReportArgs {
     /// A filter expression as tcpdump takes it.
     #[arg(value_name = "FILTER")]
     pub(super) filter: Vec<String>,
+}
+
+/// Reproduce a capture: its servers are rebuilt from it, connected and fed as they were, over loopback TCP.
+///
+/// The master begins with the recorded RDB, replid and offset, and passes the recorded stream on; the replica does what
+/// the recorded one did. The servers take the recording's time for theirs and do nothing by themselves. Then each link is
+/// compared with the recorded one: sync, transfer, replid, offsets, keys, commands, ACKs, and where there is a second
+/// RDB, that with what the stream has made of the first. Exit 0 where all came out as recorded, 1 where not.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  repltool replay capture.pcap
+  repltool replay capture.pcap --dry-run            the story, without playing it
+  repltool replay capture.pcap -f json | jq '.links[] | select(.same | not).differences'
+  repltool replay capture.pcap -w again.pcap && repltool report again.pcap")]
+pub(super) struct ReplayArgs {
+    /// The capture; `-` is standard input.
+    #[arg(value_name = "CAPTURE")]
+    pub(super) capture: PathBuf,
+
+    /// Only this link, by its number in the report; more than one by repeating the option.
+    #[arg(long = "link", value_name = "N")]
+    pub(super) links: Vec<u32>,
+
+    /// How fast: `max`, or so many times as fast as it was recorded.
+    #[arg(long, value_name = "SPEED", default_value = "max", value_parser = speed)]
+    pub(super) speed: Speed,
+
+    /// Tell the story, and do not play it.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Write the replayed conversation to this capture.
+    #[arg(short = 'w', long = "write", value_name = "FILE", conflicts_with = "dry_run")]
+    pub(super) write: Option<PathBuf>,
+
+    /// Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1.
+    #[arg(long, value_name = "SERVER")]
+    pub(super) compat: Option<Dialect>,
+
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+
+    /// A filter expression as tcpdump takes it.
+    #[arg(value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Full);
+    }
+    match text.parse::<f64>() {
+        Ok(times) if times.is_finite() && times > 0.0 => Ok(Speed::Times(times)),
+        _ => Err("max, or a number above 0, such as 1 or 10".to_owned()),
+    }
 }
 
 /// Carve the RDB or the replication stream of a link out of a capture, byte for byte.

@@ -8,6 +8,7 @@ mod generate;
 mod input;
 mod live;
 mod rdb;
+mod replay;
 mod report;
 mod serve;
 mod sniff;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         args::Command::Report(report) => report::run(&report, args.color),
         args::Command::Extract(extract) => extract::run(&extract),
         args::Command::Rdb(command) => rdb::run(&command, args.color),
+        args::Command::Replay(replay) => replay::run(&replay, args.color),
         args::Command::Serve(args) => serve::run(&args),
         args::Command::Completions { shell } => generate::completions(shell),
         args::Command::Man { command } => generate::man(command.as_deref()),

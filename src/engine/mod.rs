@@ -32,6 +32,7 @@ mod reply;
 pub mod request;
 pub mod save;
 pub mod server;
+mod tape;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -51,6 +52,7 @@ pub use propagation::Stream;
 pub use random::Random;
 pub use replication::{Snapshot, Task};
 pub use reply::Reply;
+pub use tape::{Follower, Standing};
 pub use tell::tell;
 pub use users::{User, Users};
 pub use value::{Blob, Value};

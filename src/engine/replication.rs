@@ -76,6 +76,10 @@ pub(super) struct Link {
     queue: Option<Queue>,
     /// When the link went down, in milliseconds since 1970.
     down_since: i64,
+    /// Somebody else says when to connect and what to acknowledge.
+    pub(super) directed: bool,
+    /// Nothing of the stream beyond this is taken.
+    pub(super) hold: Option<Offset>,
 }
 
 impl Dialect {
@@ -191,7 +195,9 @@ impl Engine {
     /// Time has passed for the ends.
     pub fn tick_links(&mut self, now: i64) {
         self.master.tick(Moment::at(now));
-        if let Some(replica) = &mut self.replica {
+        if let Some(replica) = &mut self.replica
+            && !self.link.directed
+        {
             replica.tick(Moment::at(now));
         }
         self.collect(now);
@@ -207,6 +213,9 @@ impl Engine {
 
     /// Takes what the ends want done: what needs no socket is done, the rest becomes tasks.
     pub fn collect(&mut self, now: i64) {
+        if let Some(replica) = &mut self.replica {
+            replica.send_due_acks();
+        }
         loop {
             if let Some(action) = self.master.poll() {
                 self.master_action(action, now);
@@ -268,10 +277,7 @@ impl Engine {
             }
             Action::Transmit { channel, bytes } => Task::Transmit(channel, bytes),
             Action::BeginLoad { .. } => {
-                let databases = self.keyspace.databases();
-                self.link.loader = Some(Box::new(Decoder::new(Loader::new(databases, None), Depth::Full)));
-                self.link.load_fault = None;
-                self.set_loading(true);
+                self.begin_load();
                 return;
             }
             Action::EndLoad => {
@@ -417,6 +423,10 @@ impl Engine {
             self.collect(now);
             let Some(mut replica) = self.replica.take() else { return bytes.len() };
             let mut input = bytes.get(taken..).unwrap_or_default();
+            if let Some(hold) = self.link.hold.filter(|_| channel == Channel::Main && replica.is_up()) {
+                let allowed = usize::try_from(hold.0.saturating_sub(replica.taken().0)).unwrap_or(usize::MAX);
+                input = input.get(..allowed.min(input.len())).unwrap_or_default();
+            }
             let before = input.len();
             let (mut more, mut applies) = (true, false);
             match replica.next(channel, &mut input, Moment::at(now)) {
@@ -441,7 +451,7 @@ impl Engine {
         }
     }
 
-    fn load(&mut self, rdb: &[u8]) {
+    pub(super) fn load(&mut self, rdb: &[u8]) {
         if let Some(loader) = &mut self.link.loader
             && self.link.load_fault.is_none()
             && let Err(error) = loader.push(rdb)
@@ -452,7 +462,18 @@ impl Engine {
 
     /// All of the RDB has come: it takes the old data's place if it is sound.
     fn end_load(&mut self, now: i64) {
-        let Some(decoder) = self.link.loader.take() else { return };
+        let Some(loaded) = self.take_loaded() else { return };
+        let Some(replica) = &mut self.replica else { return };
+        match loaded {
+            Ok(loaded) => replica.loaded(loaded, Moment::at(now)),
+            Err(fault) => replica.load_failed(&fault, Moment::at(now)),
+        }
+    }
+
+    /// Puts what was loaded in the old data's place, if it is sound; gives what its AUX fields tell, or what is wrong
+    /// with it. `None` where nothing was being loaded.
+    pub(super) fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
+        let decoder = self.link.loader.take()?;
         self.set_loading(false);
         let fault = self.link.load_fault.take();
         let ended = decoder.ended();
@@ -463,28 +484,28 @@ impl Engine {
             Some(Checksum::Bad { .. }) if self.config.flag("rdbchecksum") => Some("its checksum is wrong".to_owned()),
             _ => loaded.fault.clone(),
         };
-        match fault {
-            Some(fault) => {
-                if let Some(replica) = &mut self.replica {
-                    replica.load_failed(&fault, Moment::at(now));
-                }
-            }
-            None => {
-                let aux = |name: &str| {
-                    let found = loaded.aux.iter().find(|(key, _)| key == name.as_bytes())?;
-                    String::from_utf8(found.1.clone()).ok()
-                };
-                let place = aux("repl-id")
-                    .zip(aux("repl-offset").and_then(|offset| offset.parse().ok()))
-                    .map(|(id, offset)| (Replid::from_wire(id.as_bytes()), Offset(offset)));
-                let stream_db = aux("repl-stream-db").and_then(|db| db.parse().ok());
-                self.keyspace.replace(loaded.keyspace);
-                self.functions = loaded.functions;
-                if let Some(replica) = &mut self.replica {
-                    replica.loaded(Loaded { stream_db, place }, Moment::at(now));
-                }
-            }
+        if let Some(fault) = fault {
+            return Some(Err(fault));
         }
+        let aux = |name: &str| {
+            let found = loaded.aux.iter().find(|(key, _)| key == name.as_bytes())?;
+            String::from_utf8(found.1.clone()).ok()
+        };
+        let place = aux("repl-id")
+            .zip(aux("repl-offset").and_then(|offset| offset.parse().ok()))
+            .map(|(id, offset)| (Replid::from_wire(id.as_bytes()), Offset(offset)));
+        let stream_db = aux("repl-stream-db").and_then(|db| db.parse().ok());
+        self.keyspace.replace(loaded.keyspace);
+        self.functions = loaded.functions;
+        Some(Ok(Loaded { stream_db, place }))
+    }
+
+    /// An RDB is to be loaded, beside the data that there is.
+    pub(super) fn begin_load(&mut self) {
+        let databases = self.keyspace.databases();
+        self.link.loader = Some(Box::new(Decoder::new(Loader::new(databases, None), Depth::Full)));
+        self.link.load_fault = None;
+        self.set_loading(true);
     }
 
     /// Applies a command of the stream, or puts it into the transaction under way.
@@ -512,7 +533,8 @@ impl Engine {
                 queue.db = session.db;
             }
             queue.push(args.from(0));
-        } else if !is("PING") && !is("REPLCONF") && !is("SELECT") {
+        } else if !is("PING") && !is("REPLCONF") && !is("SELECT") && !is("SCRIPT") {
+            // SCRIPT LOAD and FLUSH, which masters before 7.0 pass on, are about no key.
             self.apply_or_note(&mut session, args, command.after, now);
         }
         self.link.session = session;

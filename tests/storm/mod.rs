@@ -553,9 +553,7 @@ impl Storm {
             'm' => format!("m{}", self.below(14)),
             'i' => (self.below(40) as i64 - 12).to_string(),
             'n' => (1 + self.below(6)).to_string(),
-            'f' => {
-                self.pick(&["0.1", "-3.25", "1e21", "17", "3.141592653589793", "123456789.123", "2.5e-7", "5e17"])
-            }
+            'f' => self.pick(&["0.1", "-3.25", "1e21", "17", "3.141592653589793", "123456789.123", "2.5e-7", "5e17"]),
             't' => (1 + self.below(90)).to_string(),
             'T' => (3600 + self.below(9000)).to_string(),
             'U' => (hour + self.below(9_000_000)).to_string(),

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 
-use super::{Pipe, Shared, now};
+use super::{Pipe, Shared};
 use crate::engine::clients::{Closing, Kind, Replies, SessionId};
 use crate::engine::reply::Reply;
 use crate::engine::request::{Limits, Requests};
@@ -51,11 +51,14 @@ pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId
     let _ = connection.serve(&shared, &mut stream, id, &pipe).await;
     shared.pipes.borrow_mut().remove(&id);
     pipe.drained.notify_waiters();
+    if let Some(tap) = &shared.direct.tap {
+        tap.closed(id, connection.ended);
+    }
     let mut engine = shared.engine.borrow_mut();
     engine.leave(id);
     if connection.replica {
-        engine.master.closed(ConnectionId(id.0), Moment::at(now()));
-        engine.collect(now());
+        engine.master.closed(ConnectionId(id.0), Moment::at(shared.now()));
+        engine.collect(shared.now());
         shared.after_batch(&mut engine);
     }
 }
@@ -106,14 +109,20 @@ impl Connection {
                 self.input.reserve(READ);
             }
             let pause = match next {
-                Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - now()).unwrap_or(0))),
+                Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - shared.now()).unwrap_or(0))),
                 _ => None,
             };
             tokio::select! {
                 biased;
                 read = reader.read_buf(&mut self.input), if reads => match read? {
                     0 => self.ended = true,
-                    read => shared.engine.borrow_mut().stats.bytes_in += read as u64,
+                    read => {
+                        shared.engine.borrow_mut().stats.bytes_in += read as u64;
+                        if let Some(tap) = &shared.direct.tap {
+                            let new = self.input.len() - read;
+                            tap.passed(id, true, self.input.get(new..).unwrap_or_default());
+                        }
+                    }
                 },
                 () = pipe.wake.notified() => {}
                 writable = writer.writable(), if waits_to_send => writable?,
@@ -127,13 +136,13 @@ impl Connection {
         loop {
             self.output.append(&mut pipe.out.borrow_mut());
             let before = self.output.len() - self.sent;
-            self.send(writer)?;
+            self.send(shared, writer, id)?;
             let left = self.output.len() - self.sent;
             pipe.waiting.set(left);
             if left < before {
                 pipe.drained.notify_waiters();
                 if self.replica {
-                    shared.engine.borrow_mut().master.payload_progress(ConnectionId(id.0), Moment::at(now()));
+                    shared.engine.borrow_mut().master.payload_progress(ConnectionId(id.0), Moment::at(shared.now()));
                 }
             }
             if left > 0 {
@@ -158,7 +167,7 @@ impl Connection {
 
     /// Sends what of the stream is not sent yet, straight from where all replicas have it.
     fn send_stream(&mut self, shared: &Shared, writer: &WriteHalf<'_>, id: SessionId) -> io::Result<()> {
-        let id = ConnectionId(id.0);
+        let (session, id) = (id, ConnectionId(id.0));
         let mut engine = shared.engine.borrow_mut();
         self.stream_waits = false;
         loop {
@@ -168,6 +177,14 @@ impl Connection {
             }
             match writer.try_write_vectored(&slices) {
                 Ok(written) => {
+                    if let Some(tap) = &shared.direct.tap {
+                        let mut left = written;
+                        for slice in &slices {
+                            let part = slice.get(..left.min(slice.len())).unwrap_or_default();
+                            tap.passed(session, false, part);
+                            left -= part.len();
+                        }
+                    }
                     drop(slices);
                     engine.stats.bytes_out += written as u64;
                     engine.master.stream_written(id, written);
@@ -182,10 +199,16 @@ impl Connection {
     }
 
     /// Sends what is ready, as much as goes.
-    fn send(&mut self, stream: &WriteHalf<'_>) -> io::Result<()> {
+    fn send(&mut self, shared: &Shared, stream: &WriteHalf<'_>, id: SessionId) -> io::Result<()> {
         while self.sent < self.output.len() {
-            match stream.try_write(self.output.get(self.sent..).unwrap_or_default()) {
-                Ok(sent) => self.sent += sent,
+            let waiting = self.output.get(self.sent..).unwrap_or_default();
+            match stream.try_write(waiting) {
+                Ok(sent) => {
+                    if let Some(tap) = &shared.direct.tap {
+                        tap.passed(id, false, waiting.get(..sent).unwrap_or_default());
+                    }
+                    self.sent += sent;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -203,7 +226,7 @@ impl Connection {
         let mut guard = shared.engine.borrow_mut();
         let engine = &mut *guard;
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
-        let now = now();
+        let now = shared.now();
         let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
         let argument = usize::try_from(engine.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
         let known = Limits { arguments: 1 << 20, argument };

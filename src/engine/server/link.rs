@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
 
-use super::{Shared, now};
+use super::Shared;
 use crate::repl::replica::Channel;
 
 /// How much is read at once.
@@ -102,7 +102,7 @@ async fn run(shared: Rc<Shared>, channel: Channel, master: Option<(String, u16)>
 
 fn changed(shared: &Rc<Shared>, channel: Channel, connected: bool) {
     let mut engine = shared.engine.borrow_mut();
-    engine.link_changed(channel, connected, now());
+    engine.link_changed(channel, connected, shared.now());
     shared.after_batch(&mut engine);
 }
 
@@ -132,10 +132,10 @@ async fn serve(shared: &Rc<Shared>, channel: Channel, mut stream: TcpStream, pip
                 }
             }
         }
-        if !input.is_empty() && (!full || pipe.resumed.get()) {
-            pipe.resumed.set(false);
+        // Resumed, it may have something to say though nothing is left of the input.
+        if pipe.resumed.take() || (!input.is_empty() && !full) {
             let mut engine = shared.engine.borrow_mut();
-            let taken = engine.from_master(channel, &input, now());
+            let taken = engine.from_master(channel, &input, shared.now());
             input.drain(..taken);
             shared.after_batch(&mut engine);
         }

@@ -5,6 +5,7 @@
 //! command and its answer, and what a batch puts into the stream goes to the replicas in one piece.
 
 mod client;
+mod direct;
 mod link;
 mod snapshot;
 
@@ -18,6 +19,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
+
+pub use direct::{Direct, Order, Tap};
 
 use super::clients::{Closing, SessionId};
 use super::core::{Engine, Stop};
@@ -50,6 +53,7 @@ struct Shared {
     snapshots: RefCell<HashMap<master::SnapshotId, Rc<snapshot::Making>>>,
     /// The connections to the master.
     links: RefCell<link::Links>,
+    direct: Direct,
 }
 
 /// What is written for a connection by others than its own commands, and how it is woken.
@@ -67,13 +71,16 @@ struct Pipe {
     drained: Notify,
 }
 
-/// The time, in milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Shared {
+    /// The time, in milliseconds since 1970: the clock's, or what it is told.
+    fn now(&self) -> i64 {
+        if let Some(time) = &self.direct.time {
+            return time.load(std::sync::atomic::Ordering::Relaxed);
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
     fn deliver(&self, id: SessionId, bytes: &[u8]) {
         if let Some(pipe) = self.pipes.borrow().get(&id) {
             pipe.out.borrow_mut().extend_from_slice(bytes);
@@ -103,6 +110,9 @@ impl Shared {
         }
         if engine.stop.is_some() {
             self.stirred.notify_one();
+        }
+        if let Some(watch) = &self.direct.watch {
+            watch(engine);
         }
     }
 
@@ -136,7 +146,7 @@ impl Shared {
     /// What is done ten times a second, and when the ends want it.
     fn tick(self: &Rc<Self>) {
         let mut engine = self.engine.borrow_mut();
-        let now = now();
+        let now = self.now();
         engine.tick_links(now);
         engine.time_out_blocked(now, &mut |id, bytes| self.deliver(id, bytes));
         if engine.active_expire && !engine.is_replica() {
@@ -168,7 +178,23 @@ pub fn serve(
 ) -> Result<Stop, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     let local = LocalSet::new();
-    local.block_on(&runtime, run(engine, addresses, master, log, ready))
+    local.block_on(&runtime, run(engine, addresses, master, log, Direct::default(), ready))
+}
+
+/// Serves as [`serve`] does, but directed by somebody else, until the sender of orders is dropped. No signals are heard.
+///
+/// # Errors
+/// [`ServeError`], before anything is served.
+pub fn serve_directed(
+    engine: Engine,
+    address: SocketAddr,
+    direct: Direct,
+    log: Log,
+    ready: impl FnOnce(&[SocketAddr]),
+) -> Result<Stop, ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, run(engine, &[address], None, log, direct, ready))
 }
 
 async fn run(
@@ -176,8 +202,10 @@ async fn run(
     addresses: &[SocketAddr],
     master: Option<(String, u16)>,
     log: Log,
+    mut direct: Direct,
     ready: impl FnOnce(&[SocketAddr]),
 ) -> Result<Stop, ServeError> {
+    let mut orders = direct.orders.take();
     let mut listeners = Vec::new();
     for address in addresses {
         let listener =
@@ -192,6 +220,7 @@ async fn run(
         log,
         snapshots: RefCell::default(),
         links: RefCell::default(),
+        direct,
     });
     for listener in listeners {
         spawn_local(accept(shared.clone(), listener));
@@ -199,20 +228,25 @@ async fn run(
     ready(&bound);
     if let Some((host, port)) = master {
         let mut engine = shared.engine.borrow_mut();
-        engine.follow(&host, port, Start::Nothing, now());
+        engine.follow(&host, port, Start::Nothing, shared.now());
         shared.after_batch(&mut engine);
     }
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut end = std::pin::pin!(signalled());
+    let directed = orders.is_some();
     loop {
         // The ends may want to be woken before the next tick.
-        let wake = u64::try_from(shared.engine.borrow().links_wake() - now()).unwrap_or(0).max(1);
+        let wake = u64::try_from(shared.engine.borrow().links_wake() - shared.now()).unwrap_or(0).max(1);
         tokio::select! {
             _ = ticks.tick() => shared.tick(),
             () = tokio::time::sleep(Duration::from_millis(wake)), if wake < TICK.as_millis() as u64 => shared.tick(),
             () = shared.stirred.notified() => {}
-            asked_by = &mut end => shared.engine.borrow_mut().stop = Some(Stop { asked_by }),
+            order = next_order(&mut orders), if directed => match order {
+                Some(order) => shared.obey(order),
+                None => return Ok(Stop { asked_by: "whoever directs it" }),
+            },
+            asked_by = &mut end, if !directed => shared.engine.borrow_mut().stop = Some(Stop { asked_by }),
         }
         let sleep = shared.engine.borrow_mut().sleep_for.take();
         if let Some(sleep) = sleep {
@@ -238,6 +272,10 @@ async fn signalled() -> &'static str {
     }
 }
 
+async fn next_order(orders: &mut Option<tokio::sync::mpsc::Receiver<Order>>) -> Option<Order> {
+    orders.as_mut()?.recv().await
+}
+
 async fn accept(shared: Rc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
@@ -257,6 +295,7 @@ fn enter(shared: &Rc<Shared>, stream: TcpStream) {
     let address =
         |address: io::Result<SocketAddr>| address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string());
     let (peer, local) = (address(stream.peer_addr()), address(stream.local_addr()));
+    let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
     let mut engine = shared.engine.borrow_mut();
     let most = usize::try_from(engine.config.number("maxclients")).unwrap_or(usize::MAX);
     if engine.clients.len() >= most {
@@ -265,7 +304,10 @@ fn enter(shared: &Rc<Shared>, stream: TcpStream) {
         return;
     }
     let id = engine.clients.next_id();
-    engine.clients.put(super::clients::Session::new(id, peer, local, now()));
+    engine.clients.put(super::clients::Session::new(id, peer, local, shared.now()));
+    if let (Some(tap), Ok((peer, local))) = (&shared.direct.tap, ends) {
+        tap.opened(id, peer, local);
+    }
     let pipe = Rc::new(Pipe::default());
     shared.pipes.borrow_mut().insert(id, pipe.clone());
     spawn_local(client::run(shared.clone(), stream, id, pipe));

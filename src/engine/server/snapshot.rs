@@ -13,7 +13,7 @@ use std::rc::Rc;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
-use super::{Pipe, Shared, now};
+use super::{Pipe, Shared};
 use crate::engine::clients::SessionId;
 use crate::engine::keyspace::Taken;
 use crate::engine::replication::Snapshot;
@@ -98,8 +98,8 @@ fn failed(shared: &Rc<Shared>, snapshot: &Snapshot) {
     if let Some(keys) = snapshot.keys {
         engine.keyspace.end_snapshot(keys);
     }
-    engine.master.snapshot_failed(snapshot.begin.id, Moment::at(now()));
-    engine.collect(now());
+    engine.master.snapshot_failed(snapshot.begin.id, Moment::at(shared.now()));
+    engine.collect(shared.now());
     shared.after_batch(&mut engine);
 }
 
@@ -174,9 +174,11 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
         engine.keyspace.end_snapshot(keys);
     }
     match done {
-        Ok(()) if making.file.is_some() => engine.master.snapshot_ready(id, making.length.get(), Moment::at(now())),
+        Ok(()) if making.file.is_some() => {
+            engine.master.snapshot_ready(id, making.length.get(), Moment::at(shared.now()))
+        }
         Ok(()) => {
-            engine.master.snapshot_finished(id, Moment::at(now()));
+            engine.master.snapshot_finished(id, Moment::at(shared.now()));
             shared.snapshots.borrow_mut().remove(&id);
         }
         Err(fault) => {
@@ -184,10 +186,10 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
                 (shared.log)(&format!("a snapshot failed: {fault}"));
             }
             shared.snapshots.borrow_mut().remove(&id);
-            engine.master.snapshot_failed(id, Moment::at(now()));
+            engine.master.snapshot_failed(id, Moment::at(shared.now()));
         }
     }
-    engine.collect(now());
+    engine.collect(shared.now());
     shared.after_batch(&mut engine);
 }
 
@@ -276,8 +278,8 @@ impl Shared {
     /// All of a stored payload went out on a connection.
     pub(super) fn payload_sent(self: &Rc<Self>, connection: ConnectionId) {
         let mut engine = self.engine.borrow_mut();
-        engine.master.payload_written(connection, Moment::at(now()));
-        engine.collect(now());
+        engine.master.payload_written(connection, Moment::at(self.now()));
+        engine.collect(self.now());
         self.after_batch(&mut engine);
     }
 }

@@ -421,6 +421,14 @@ pub struct Replica {
     last_io: Moment,
     next_cron: Moment,
     actions: VecDeque<Action>,
+    script: Option<Script>,
+}
+
+/// The ACKs that a replica sends where it is told which.
+#[derive(Debug, Default)]
+struct Script {
+    due: VecDeque<Offset>,
+    missed: Vec<Offset>,
 }
 
 /// How often servers look after the link to their master, and how long they wait before they try again.
@@ -451,6 +459,7 @@ impl Replica {
             last_io: Moment(0),
             next_cron: Moment(0),
             actions: VecDeque::new(),
+            script: None,
         }
     }
 
@@ -525,6 +534,12 @@ impl Replica {
         self.read
     }
 
+    /// What was taken of the stream: all that came but for what waits to be decoded.
+    #[must_use]
+    pub fn taken(&self) -> Offset {
+        Offset(self.read.0.saturating_sub(self.told as u64))
+    }
+
     /// The database that the stream is in at [`Replica::applied`].
     #[must_use]
     pub fn db(&self) -> u32 {
@@ -558,6 +573,61 @@ impl Replica {
     /// What of the stream is on disk, for FACK; `None` without an AOF.
     pub fn set_fsynced(&mut self, offset: Option<Offset>) {
         self.fsynced = offset;
+    }
+
+    /// From here on it sends these ACKs, each as soon as it has applied so much, and no others; with `None` its own.
+    pub fn script_acks(&mut self, offsets: Option<VecDeque<Offset>>) {
+        self.script = offsets.map(|due| Script { due, missed: Vec::new() });
+    }
+
+    /// Those ACKs of the script that are behind and were never true: nothing ended at their offsets. At most
+    /// [`MAX_MISSED_ACKS`](crate::bounds::MAX_MISSED_ACKS).
+    #[must_use]
+    pub fn missed_acks(&self) -> &[Offset] {
+        self.script.as_ref().map_or(&[], |script| &script.missed)
+    }
+
+    /// How many ACKs of the script are still to come.
+    #[must_use]
+    pub fn due_acks(&self) -> usize {
+        self.script.as_ref().map_or(0, |script| script.due.len())
+    }
+
+    /// Sends the ACKs of the script whose time has come.
+    pub fn send_due_acks(&mut self) {
+        if !matches!(self.state, State::Connected) {
+            return;
+        }
+        while let Some(script) = &mut self.script
+            && let Some(&due) = script.due.front()
+            && due <= self.applied
+        {
+            script.due.pop_front();
+            if due == self.applied {
+                let fsynced = self.fsynced.filter(|_| self.settings.compat.fack);
+                self.transmit(Channel::Main, stream::ack(due, fsynced));
+            } else if script.missed.len() < crate::bounds::MAX_MISSED_ACKS {
+                script.missed.push(due);
+            }
+        }
+    }
+
+    /// The offset at which the master has granted the sync that is under way, or that of the stream.
+    #[must_use]
+    pub fn granted(&self) -> Option<Offset> {
+        match &self.state {
+            State::Transfer(sync) => sync.place.map(|(_, offset)| offset),
+            State::Connected => Some(self.applied),
+            _ => None,
+        }
+    }
+
+    /// Follows a stream that does not come over a connection of its own: its bytes are given to [`Replica::next`] for
+    /// the main channel all the same.
+    pub fn follow_unconnected(&mut self, place: CachedMaster, now: Moment) {
+        self.unfollow(now);
+        self.actions.clear();
+        self.begin_stream(Some(place.replid), place.offset, place.db, now);
     }
 
     /// What is to be done next.

@@ -72,6 +72,7 @@ impl Replica {
             applied_db,
             replid,
             fsynced,
+            script,
             ..
         } = self;
         let Buffer { bytes, at } = buffer;
@@ -122,7 +123,7 @@ impl Replica {
                     }
                     8 if is_getack(&command) => {
                         let offset = if settings.compat.ack_covers_getack { *decoded } else { *applied };
-                        if replid.is_some() {
+                        if replid.is_some() && script.is_none() {
                             let fsynced = fsynced.filter(|_| settings.compat.fack);
                             actions.push_back(Action::Transmit { channel: Channel::Main, bytes: ack(offset, fsynced) });
                         }
@@ -140,7 +141,7 @@ impl Replica {
 
     /// An ACK. After a SYNC that told no offset there is none to acknowledge.
     pub(super) fn send_ack(&mut self, offset: Offset) {
-        if self.replid.is_some() {
+        if self.replid.is_some() && self.script.is_none() {
             let fsynced = self.fsynced.filter(|_| self.settings.compat.fack);
             self.transmit(Channel::Main, ack(offset, fsynced));
         }
@@ -151,7 +152,7 @@ fn is_getack(command: &Command<'_>) -> bool {
     command.is("REPLCONF") && command.argument(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK"))
 }
 
-fn ack(offset: Offset, fsynced: Option<Offset>) -> Vec<u8> {
+pub(super) fn ack(offset: Offset, fsynced: Option<Offset>) -> Vec<u8> {
     let offset = offset.to_string();
     match fsynced {
         Some(fsynced) => command(&["REPLCONF", "ACK", &offset, "FACK", &fsynced.to_string()]),

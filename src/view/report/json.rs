@@ -26,7 +26,7 @@ pub fn write_json(full: &FullReport, out: &mut impl Write) -> io::Result<()> {
     write!(out, "{{\"schema\":{SCHEMA},\"capture\":{},\"links\":[", capture(&full.capture))?;
     for (index, summary) in full.report.links.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        write!(out, "{comma}{}", link(summary))?;
+        write!(out, "{comma}{}", link_json(summary))?;
     }
     let clients = json!({
         "connections": full.totals.clients.connections,
@@ -98,7 +98,9 @@ fn note(note: &NoteSummary) -> Value {
     json!({"code": note.note.code(), "text": note.text, "packet": note.packet.0})
 }
 
-fn link(link: &LinkSummary) -> Value {
+/// One link, as the report has it.
+#[must_use]
+pub fn link_json(link: &LinkSummary) -> Value {
     let (by, how) = link.closed;
     json!({
         "link": link.link.0,

@@ -10,7 +10,7 @@ use crate::repl::pipeline::FrameCounts;
 use crate::repl::summary::Report;
 use crate::units::Stamp;
 
-pub use json::write_json;
+pub use json::{link_json, write_json};
 pub use nothing::nothing_found;
 pub use table::{Look, to_tables};
 

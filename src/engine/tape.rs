@@ -1,0 +1,204 @@
+//! An engine that is fed: its data and its stream come from a recording, as if that were its master.
+//!
+//! Towards its own replicas it is what the recorded master was: it has the recorded replid, stands at the recorded offset,
+//! and passes the recorded stream on byte for byte, as any replica does that has replicas. Of its own accord it does
+//! nothing: it expires no keys and writes no PINGs, since the recorded stream says it all.
+
+use std::collections::VecDeque;
+
+use super::clients::{Closing, SessionId};
+use super::core::Engine;
+use super::dialect::Family;
+use super::replication::Task;
+use crate::repl::event::Transfer;
+use crate::repl::master;
+use crate::repl::replica::{CachedMaster, Channel, Event, Replica, Start};
+use crate::units::{Moment, Offset};
+
+/// How an engine's link to its master stands, for who directs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The replica's state, as servers name it.
+    pub state: &'static str,
+    /// The offset at which the sync under way was granted, or that of what has been applied.
+    pub granted: Option<Offset>,
+    /// What has been taken of the stream.
+    pub taken: Offset,
+    /// What has been applied.
+    pub applied: Offset,
+    /// Whether the link is CONNECTED.
+    pub up: bool,
+    /// `master_repl_offset`
+    pub offset: Offset,
+    /// Syncs that were granted to its replicas.
+    pub syncs: master::Stats,
+    /// Its replicas.
+    pub followers: Vec<Follower>,
+    /// Commands that could not be applied, and the first of them: the offset after it, and its name.
+    pub unapplied: u64,
+    /// See [`Standing::unapplied`].
+    pub first_unapplied: Option<(i64, String)>,
+    /// ACKs of the script that were never true, and how many are still to come.
+    pub missed_acks: Vec<Offset>,
+    /// See [`Standing::missed_acks`].
+    pub due_acks: usize,
+}
+
+/// A replica as its master sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Follower {
+    /// Its connection.
+    pub connection: SessionId,
+    /// The last offset that it acknowledged.
+    pub ack: Offset,
+    /// Bytes of the stream that it has still to be sent.
+    pub pending: u64,
+}
+
+impl Engine {
+    /// From here on it does nothing by itself: it neither connects again nor acknowledges nor expires.
+    pub fn be_directed(&mut self) {
+        self.link.directed = true;
+        self.active_expire = false;
+    }
+
+    /// Sets a directive as its configuration file would; what cannot be set stays as it is.
+    pub fn directive(&mut self, name: &str, value: &str) {
+        if self.config.set_at_start(name, value).is_ok() {
+            self.refresh();
+        }
+    }
+
+    /// Whether it has two-channel syncs, in the words of its dialect.
+    pub fn two_channel(&mut self, on: bool) {
+        let name = match self.dialect.family {
+            Family::Redis => "repl-rdb-channel",
+            Family::Valkey => "dual-channel-replication-enabled",
+        };
+        self.directive(name, if on { "yes" } else { "no" });
+    }
+
+    /// The database that the stream of its master is in.
+    #[must_use]
+    pub fn stream_db(&self) -> u32 {
+        self.replica.as_ref().map_or(0, Replica::db)
+    }
+
+    /// How the link to its master stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let replica = self.replica.as_ref();
+        Standing {
+            state: replica.map_or("", Replica::state_name),
+            granted: replica.and_then(Replica::granted),
+            taken: replica.map_or(Offset(0), Replica::taken),
+            applied: replica.map_or(Offset(0), Replica::applied),
+            up: replica.is_some_and(Replica::is_up),
+            offset: self.master.offset(),
+            syncs: self.master.stats(),
+            followers: self.followers(),
+            unapplied: self.stats.unapplied,
+            first_unapplied: self.stats.first_unapplied.clone(),
+            missed_acks: replica.map_or_else(Vec::new, |replica| replica.missed_acks().to_vec()),
+            due_acks: replica.map_or(0, Replica::due_acks),
+        }
+    }
+
+    /// The recorded RDB begins.
+    pub fn tape_begin(&mut self) {
+        self.begin_load();
+    }
+
+    /// Some of its bytes.
+    pub fn tape_load(&mut self, rdb: &[u8]) {
+        self.load(rdb);
+    }
+
+    /// It has come whole; the stream goes on from this place, or from the one that the RDB tells.
+    ///
+    /// # Errors
+    /// What is wrong with it; the old data stays.
+    pub fn tape_loaded(&mut self, place: CachedMaster, now: i64) -> Result<(), String> {
+        let loaded = self.take_loaded().unwrap_or_else(|| Err("none has come".to_owned()))?;
+        let place = CachedMaster { db: loaded.stream_db.unwrap_or(place.db), ..place };
+        let (replid, offset) = (Some(place.replid), Some(place.offset));
+        let at = Moment::at(now);
+        self.master.follow(&Event::FullSync { replid, offset, transfer: Transfer::Disk }, at);
+        self.follow_tape(place, now);
+        self.master.follow(&Event::Synced { replid, offset, db: place.db }, at);
+        Ok(())
+    }
+
+    /// The stream goes on from this place with the data that there is. Under another replid than before the old one
+    /// becomes the second, as after a promotion.
+    pub fn tape_go_on(&mut self, place: CachedMaster, now: i64) {
+        self.follow_tape(place, now);
+        self.master.follow(&Event::Continued { replid: place.replid, offset: place.offset }, Moment::at(now));
+    }
+
+    fn follow_tape(&mut self, place: CachedMaster, now: i64) {
+        self.link.master = None;
+        self.set_replica(true);
+        self.master.demote();
+        if let Some(replica) = &mut self.replica {
+            replica.follow_unconnected(place, Moment::at(now));
+            // Nobody is there to hear them.
+            replica.script_acks(Some(VecDeque::new()));
+        }
+    }
+
+    /// The next bytes of the recorded stream.
+    pub fn tape(&mut self, bytes: &[u8], now: i64) {
+        let _ = self.from_master(Channel::Main, bytes, now);
+    }
+
+    /// Follows a master that is a server, acknowledging at these offsets only, or as it likes.
+    pub fn follow_directed(
+        &mut self,
+        host: &str,
+        port: u16,
+        start: Start,
+        acks: Option<VecDeque<Offset>>,
+        hold: Option<Offset>,
+        now: i64,
+    ) {
+        self.link.hold = hold;
+        self.follow(host, port, start, now);
+        if let Some(replica) = &mut self.replica {
+            replica.script_acks(acks);
+        }
+    }
+
+    /// Takes the stream up to there only, or again as it comes.
+    pub fn hold(&mut self, hold: Option<Offset>) {
+        self.link.hold = hold;
+        self.tasks.push_back(Task::Resume(Channel::Main));
+    }
+
+    /// Ends the link to its master, and keeps its place.
+    pub fn hang_up(&mut self, now: i64) {
+        if let Some(replica) = &mut self.replica {
+            replica.unfollow(Moment::at(now));
+        }
+        self.link.hold = None;
+        self.collect(now);
+    }
+
+    fn followers(&self) -> Vec<Follower> {
+        let replicas = self.master.replicas(Moment(0));
+        let follower = |replica: master::ReplicaInfo| Follower {
+            connection: SessionId(replica.connection.0),
+            ack: replica.offset,
+            pending: replica.pending,
+        };
+        replicas.map(follower).collect()
+    }
+
+    /// Closes a client's or a replica's connection at once.
+    pub fn drop_client(&mut self, id: SessionId) {
+        if let Some(session) = self.clients.get_mut(id) {
+            session.closing = Some(Closing::Now);
+            self.killed.push(id);
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! What a capture tells, as a story: who followed whom, from where to where, in what order.
+//!
+//! Nothing here runs anything. A [`Recorder`] hears the events of a capture and keeps the payloads and streams; of what it
+//! has heard it makes a [`Story`]: nodes (servers, known by the address they listen on) and scenes (links that came to a
+//! sync), each with the frame at which the sync was granted and the one at which the link ended.
+
+use std::collections::HashMap;
+
+use super::tape::{Lineages, Recording, Tapes};
+use crate::bounds::MAX_REPLAYED_ACKS;
+use crate::engine::{Dialect, Family};
+use crate::packet::Endpoint;
+use crate::repl::event::{Asked, Event, Kind, Phase, Replid, Side, Sink, Transfer};
+use crate::repl::summary::{LinkSummary, Report, Summaries, SyncKind};
+use crate::spill::SpillError;
+use crate::units::{FrameNumber, LinkNumber, Offset, Stamp};
+
+/// What a partial sync sends within so many nanoseconds, and before the first ACK, lay in the backlog.
+const BURST_NANOS: u64 = 20_000_000;
+
+/// Hears a capture.
+#[derive(Debug)]
+pub struct Recorder {
+    summaries: Summaries,
+    heard: HashMap<LinkNumber, Heard>,
+    masters: HashMap<LinkNumber, Endpoint>,
+    tapes: Tapes,
+    /// Payloads and streams are kept, not only told of.
+    keeps: bool,
+    now: Stamp,
+    error: Option<SpillError>,
+}
+
+/// What is heard of a link beside its summary.
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    granted: Option<Stamp>,
+    closed: Option<Stamp>,
+    /// What the first PSYNC asked for: that of a two-channel sync is followed by another.
+    asked: Option<Asked>,
+    acks: Vec<(FrameNumber, Offset)>,
+    /// The offset after the stream's latest element.
+    last: Option<u64>,
+    /// The highest offset that the master had sent to anyone when it granted the sync.
+    high: u64,
+    /// The offset after what came at once.
+    burst: Option<u64>,
+}
+
+impl Recorder {
+    /// One that has heard nothing. With `keeps` it keeps what is needed to run the story.
+    #[must_use]
+    pub fn new(keeps: bool) -> Self {
+        Self {
+            summaries: Summaries::new(),
+            heard: HashMap::new(),
+            masters: HashMap::new(),
+            tapes: Tapes::default(),
+            keeps,
+            now: Stamp::default(),
+            error: None,
+        }
+    }
+
+    /// The first temporary file that could not be used.
+    #[must_use]
+    pub fn error(&self) -> Option<&SpillError> {
+        self.error.as_ref()
+    }
+
+    /// What it has heard. `only` are the links that are wanted, all where it is empty; `assumed` is the version of
+    /// servers of which the capture does not tell any.
+    #[must_use]
+    pub fn into_story(self, only: &[u32], assumed: Option<Dialect>) -> Story {
+        Story::new(self.summaries.into_report(), &self.heard, self.tapes, only, assumed)
+    }
+
+    fn rare(&mut self, link: LinkNumber, event: &Event<'_>) {
+        match event.kind {
+            Kind::Connect { master, .. } => {
+                self.masters.insert(link, master);
+            }
+            Kind::Command { asked: Some(asked), .. } => {
+                self.heard.entry(link).or_default().asked.get_or_insert(asked);
+            }
+            Kind::FullResync { .. } | Kind::Continue { .. } | Kind::RdbBegin { .. } | Kind::TwoChannel { .. } => {
+                let master = self.masters.get(&link).copied();
+                let same = |other: &LinkNumber| self.masters.get(other).copied() == master;
+                let high = self.heard.iter().filter(|(other, _)| same(other)).filter_map(|(_, heard)| heard.last).max();
+                let heard = self.heard.entry(link).or_default();
+                if heard.granted.is_none() {
+                    heard.granted = Some(event.stamp);
+                    heard.high = high.unwrap_or(0);
+                }
+            }
+            Kind::Gap { bytes } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
+                self.tapes.gap(link, bytes);
+            }
+            Kind::Close { by, .. } => {
+                let heard = self.heard.entry(link).or_default();
+                heard.closed = by.map(|_| event.stamp);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Heard {
+    fn streamed(&mut self, offset: Option<Offset>, now: Stamp) {
+        let Some(Offset(offset)) = offset else { return };
+        self.last = Some(offset);
+        let at_once = self.granted.and_then(|granted| now.since(granted)).is_some_and(|span| span.nanos <= BURST_NANOS);
+        if at_once && self.acks.is_empty() {
+            self.burst = Some(offset);
+        }
+    }
+}
+
+impl Sink for Recorder {
+    fn event(&mut self, event: &Event<'_>) {
+        self.now = event.stamp;
+        self.summaries.event(event);
+        let Some(link) = event.link.filter(|_| event.phase != Phase::Client) else { return };
+        match event.kind {
+            Kind::Write { offset, .. } | Kind::GetAck { offset, .. } => {
+                self.heard.entry(link).or_default().streamed(offset, event.stamp);
+            }
+            Kind::Heartbeat { offset, .. } if event.from == Some(Side::Master) => {
+                self.heard.entry(link).or_default().streamed(offset, event.stamp);
+            }
+            Kind::Ack { offset, .. } => {
+                let acks = &mut self.heard.entry(link).or_default().acks;
+                if let Ok(offset) = u64::try_from(offset)
+                    && acks.len() < MAX_REPLAYED_ACKS
+                {
+                    acks.push((event.stamp.frame, Offset(offset)));
+                }
+            }
+            _ => self.rare(link, event),
+        }
+    }
+
+    fn payload(&mut self, link: LinkNumber, bytes: &[u8]) {
+        if self.keeps
+            && let Err(error) = self.tapes.payload(link, bytes)
+        {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    fn stream(&mut self, link: LinkNumber, bytes: &[u8]) {
+        if self.keeps
+            && let Err(error) = self.tapes.stream(link, bytes, self.now)
+        {
+            self.error.get_or_insert(error);
+        }
+    }
+}
+
+/// A server of the story.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it listens, as far as the capture tells.
+    pub address: Endpoint,
+    /// What it is, as far as the capture tells.
+    pub dialect: Dialect,
+    /// Whether that was told, not assumed.
+    pub told: bool,
+}
+
+/// A link that came to a sync.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// As it was recorded.
+    pub link: LinkSummary,
+    /// The master's number among the story's nodes.
+    pub master: usize,
+    /// The replica's.
+    pub replica: usize,
+    /// The frame in which the sync was granted; of a link that began before the capture, its first.
+    pub granted: Stamp,
+    /// The frame that ended the link.
+    pub closed: Option<Stamp>,
+    /// What the replica asked for first.
+    pub asked: Option<Asked>,
+    /// The history.
+    pub replid: Replid,
+    /// The offset from which the stream goes on.
+    pub start: Offset,
+    /// The offset after the last byte of the stream that can be played.
+    pub end: Offset,
+    /// So much of it the replica has applied, according to its next PSYNC.
+    pub applied: Offset,
+    /// The offset at which the master stood when it granted a partial sync, as far as the capture tells.
+    pub stood: Offset,
+    /// The ACKs.
+    pub acks: Vec<(FrameNumber, Offset)>,
+    /// The link on which the RDB came, if it did whole.
+    pub rdb: Option<LinkNumber>,
+    /// Bytes of the stream that the capture lacks, or what else keeps all of it from being played.
+    pub lacks: Option<String>,
+}
+
+impl Scene {
+    /// Whether what the replica asks for is of the history that the master has: then the master had lost it.
+    #[must_use]
+    pub fn is_overrun(&self, lineages: &Lineages) -> bool {
+        self.link.sync.kind == SyncKind::Full
+            && self.asked.is_some_and(|asked| lineages.same(&asked.replid, &self.replid))
+    }
+}
+
+/// A link of which nothing is replayed, and why.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// As it was recorded.
+    pub link: LinkSummary,
+    /// The reason, in a sentence.
+    pub why: String,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Story {
+    /// The servers.
+    pub nodes: Vec<Node>,
+    /// The links that are played, in the order in which their syncs were granted.
+    pub scenes: Vec<Scene>,
+    /// The others.
+    pub left: Vec<Left>,
+    /// Which replids are of one history.
+    pub lineages: Lineages,
+    /// Payloads and streams.
+    pub tapes: Tapes,
+}
+
+impl Story {
+    fn new(
+        report: Report,
+        heard: &HashMap<LinkNumber, Heard>,
+        tapes: Tapes,
+        only: &[u32],
+        assumed: Option<Dialect>,
+    ) -> Self {
+        let mut story =
+            Self { nodes: Vec::new(), scenes: Vec::new(), left: Vec::new(), lineages: Lineages::default(), tapes };
+        let wanted = |link: &LinkSummary| {
+            only.is_empty() || only.contains(&link.link.0) || link.pair.is_some_and(|pair| only.contains(&pair.0))
+        };
+        for link in &report.links {
+            if let (Some(asked), Some(replid), SyncKind::Partial) = (link.sync.asked, link.sync.replid, link.sync.kind)
+            {
+                story.lineages.join(&asked.replid, &replid);
+            }
+        }
+        let links: Vec<LinkSummary> =
+            report.links.into_iter().filter(|link| !link.rdb_channel && wanted(link)).collect();
+        for link in links {
+            let heard = heard.get(&link.link).cloned().unwrap_or_default();
+            match story.scene(&link, heard, assumed) {
+                Ok(scene) => story.scenes.push(scene),
+                Err(why) => story.left.push(Left { link, why }),
+            }
+        }
+        story.scenes.sort_by_key(|scene| scene.granted.frame);
+        story.settle_applied();
+        story.settle_dialects(assumed);
+        for scene in &story.scenes {
+            let first = scene.start.next_byte();
+            story.tapes.place(scene.link.link, story.lineages.root(&scene.replid), first);
+        }
+        story
+    }
+
+    fn scene(&mut self, link: &LinkSummary, heard: Heard, assumed: Option<Dialect>) -> Result<Scene, String> {
+        let stream = link.stream.as_ref();
+        let midstream = link.sync.kind == SyncKind::None;
+        match link.sync.kind {
+            SyncKind::Refused => {
+                let error = link.sync.error.as_deref().unwrap_or("nothing");
+                return Err(format!("the master refused with {error}"));
+            }
+            SyncKind::None if stream.is_none_or(|stream| stream.first.is_none()) => {
+                return Err("no sync came about".to_owned());
+            }
+            _ => {}
+        }
+        // Of a stream whose sync the capture lacks, the history has no name that is known.
+        let replid = link.sync.replid.unwrap_or_else(|| Replid::from_wire("0".repeat(Replid::LENGTH).as_bytes()));
+        let rdb = link.rdb.as_ref();
+        if link.sync.kind == SyncKind::Full {
+            match rdb {
+                None => return Err("the RDB never came".to_owned()),
+                Some(rdb) if !rdb.complete => return Err(format!("only {} bytes of its RDB came", rdb.bytes)),
+                Some(_) => {}
+            }
+        }
+        let first = stream.and_then(|stream| stream.first);
+        let start = match (link.sync.offset, first) {
+            (Some(offset), _) => offset,
+            (None, Some(first)) => Offset::before_byte(first),
+            (None, None) => return Err("its offsets are not known".to_owned()),
+        };
+        let mut end = stream.and_then(|stream| stream.last).unwrap_or(start).max(start);
+        let mut lacks = None;
+        if link.stream_gaps > 0 {
+            end = start.advanced_by(self.tapes.get(link.link).map_or(0, Recording::whole)).min(end);
+            lacks = Some(format!(
+                "the capture lacks {} bytes of the stream; it is played up to offset {end} only",
+                link.stream_gaps
+            ));
+        }
+        let replica = Endpoint { port: link.replica_port.unwrap_or(0), ..link.replica };
+        let replica = if replica.port == 0 { link.replica } else { replica };
+        let (master, replica) = (self.node(link.master, assumed), self.node(replica, assumed));
+        let granted = if midstream { link.opened } else { heard.granted.unwrap_or(link.opened) };
+        let mut acks = heard.acks;
+        // A replica cannot have applied what did not come.
+        acks.retain(|(_, offset)| lacks.is_none() || *offset <= end);
+        Ok(Scene {
+            link: link.clone(),
+            master,
+            replica,
+            granted,
+            closed: heard.closed,
+            asked: heard.asked,
+            replid,
+            start,
+            end,
+            applied: end,
+            stood: Offset(heard.burst.unwrap_or(0).max(heard.high).max(start.0)),
+            acks,
+            rdb: rdb.filter(|rdb| rdb.complete).map(|rdb| rdb.link),
+            lacks,
+        })
+    }
+
+    fn node(&mut self, address: Endpoint, assumed: Option<Dialect>) -> usize {
+        if let Some(at) = self.nodes.iter().position(|node| node.address == address) {
+            return at;
+        }
+        self.nodes.push(Node { address, dialect: assumed.unwrap_or(Dialect::DEFAULT), told: false });
+        self.nodes.len() - 1
+    }
+
+    /// What a replica had applied when its link ended, its next PSYNC tells.
+    fn settle_applied(&mut self) {
+        for at in 0..self.scenes.len() {
+            let Some(scene) = self.scenes.get(at) else { continue };
+            let next = self.scenes.iter().skip(at + 1).find(|next| next.replica == scene.replica);
+            let asked = next.and_then(|next| next.asked);
+            let Some(asked) = asked.filter(|asked| self.lineages.same(&asked.replid, &scene.replid)) else { continue };
+            let Some(byte) = asked.offset.and_then(|byte| u64::try_from(byte).ok()) else { continue };
+            let applied = Offset::before_byte(byte);
+            if let Some(scene) = self.scenes.get_mut(at)
+                && (scene.start..scene.end).contains(&applied)
+            {
+                scene.applied = applied;
+            }
+        }
+    }
+
+    /// Which server each node is: what its own RDBs tell, or its own REPLCONF version; else what it can do, and else what
+    /// the other end is.
+    fn settle_dialects(&mut self, assumed: Option<Dialect>) {
+        let told: Vec<(usize, Dialect)> =
+            self.scenes.iter().filter_map(|scene| Some((scene.master, by_rdb(scene)?))).collect();
+        let versions = self.scenes.iter().filter_map(|scene| Some((scene.replica, by_version(scene)?)));
+        for (node, dialect) in told.into_iter().chain(versions.collect::<Vec<_>>()) {
+            if let Some(node) = self.nodes.get_mut(node).filter(|node| !node.told) {
+                (node.dialect, node.told) = (dialect, true);
+            }
+        }
+        for scene in &self.scenes {
+            let other = self.nodes.get(scene.master).filter(|node| node.told).map(|node| node.dialect);
+            if let Some(node) = self.nodes.get_mut(scene.replica).filter(|node| !node.told) {
+                let base = assumed.or(other).unwrap_or(node.dialect);
+                node.dialect = by_abilities(base, &scene.link.capa);
+            }
+        }
+        for scene in &self.scenes {
+            let other = self.nodes.get(scene.replica).map(|node| node.dialect);
+            if let (Some(node), Some(other), None) =
+                (self.nodes.get_mut(scene.master).filter(|node| !node.told), other, assumed)
+            {
+                node.dialect = other;
+            }
+        }
+    }
+}
+
+/// `7.0.15` of a family.
+fn version(family: Family, text: &[u8]) -> Option<Dialect> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut parts = text.split('.').map(str::parse::<u8>);
+    let mut part = || parts.next()?.ok();
+    let (major, minor) = (part()?, part()?);
+    Some(Dialect { family, version: (major, minor, part().unwrap_or(0)) })
+}
+
+/// The version that wrote the RDB, or the oldest that writes such ones.
+fn by_rdb(scene: &Scene) -> Option<Dialect> {
+    let summary = &scene.link.rdb.as_ref()?.summary;
+    let aux = |key: &[u8]| summary.aux.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_slice());
+    if let Some(dialect) = aux(b"valkey-ver").and_then(|text| version(Family::Valkey, text)) {
+        return Some(dialect);
+    }
+    if let Some(dialect) = aux(b"redis-ver").and_then(|text| version(Family::Redis, text)) {
+        return Some(dialect);
+    }
+    // Versions before 3.2 wrote no AUX fields.
+    summary.header.filter(|header| header.version <= 6).and_then(|_| "redis-2.8".parse().ok())
+}
+
+fn by_version(scene: &Scene) -> Option<Dialect> {
+    version(Family::Valkey, scene.link.replica_version.as_deref()?.as_bytes())
+}
+
+/// The dialect, or one of another version that says of itself what this replica has said.
+fn by_abilities(base: Dialect, capa: &[String]) -> Dialect {
+    let has = |word: &str| capa.iter().any(|capa| capa == word);
+    let named = |name: &str| name.parse().unwrap_or(base);
+    match () {
+        () if has("rdb-channel-repl") && !base.is_redis_since(8, 0) => named("redis-8.2"),
+        () if has("dual-channel") && !base.is_valkey_since(8, 0) => named("valkey-8.1"),
+        () if has("psync2") && !base.since(4, 0) => named("redis-7.0"),
+        () if !has("psync2") && base.since(4, 0) => named(if has("eof") { "redis-3.2" } else { "redis-2.8" }),
+        () => base,
+    }
+}
+
+/// Whether the sync came over two connections.
+#[must_use]
+pub fn is_two_channel(transfer: Option<Transfer>) -> bool {
+    matches!(transfer, Some(Transfer::RdbChannel | Transfer::DualChannel))
+}

@@ -1,0 +1,175 @@
+//! What was recorded of payloads and streams, to be played: in memory as far as they are small, else in temporary files.
+
+use std::collections::HashMap;
+
+use crate::bounds::TAPE_SPOOL;
+use crate::repl::event::Replid;
+use crate::spill::{SpillError, Spool};
+use crate::units::{LinkNumber, Offset, Stamp};
+
+/// Times of a stream that lie within so many milliseconds are one.
+const TICK_MILLIS: i64 = 10;
+
+/// What one link carried.
+#[derive(Debug)]
+pub struct Recording {
+    rdb: Spool,
+    stream: Spool,
+    /// The stream's bytes before the first gap; `None` where there is none.
+    gap: Option<u64>,
+    /// When what stands from there on came, in milliseconds since 1970.
+    times: Vec<(u64, i64)>,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { rdb: Spool::new(TAPE_SPOOL), stream: Spool::new(TAPE_SPOOL), gap: None, times: Vec::new() }
+    }
+}
+
+impl Recording {
+    /// Bytes of the stream up to the first that the capture lacks.
+    #[must_use]
+    pub fn whole(&self) -> u64 {
+        self.gap.unwrap_or(self.stream.len())
+    }
+}
+
+/// A stretch of a history that a link's stream has.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    lineage: usize,
+    /// The number of its first byte.
+    first: u64,
+    link: LinkNumber,
+}
+
+/// All recordings.
+#[derive(Debug, Default)]
+pub struct Tapes {
+    links: HashMap<LinkNumber, Recording>,
+    stretches: Vec<Stretch>,
+}
+
+impl Tapes {
+    /// A link's recording.
+    #[must_use]
+    pub fn get(&self, link: LinkNumber) -> Option<&Recording> {
+        self.links.get(&link)
+    }
+
+    pub(super) fn payload(&mut self, link: LinkNumber, bytes: &[u8]) -> Result<(), SpillError> {
+        self.links.entry(link).or_default().rdb.append(bytes)
+    }
+
+    pub(super) fn stream(&mut self, link: LinkNumber, bytes: &[u8], now: Stamp) -> Result<(), SpillError> {
+        let recording = self.links.entry(link).or_default();
+        if recording.gap.is_some() {
+            return Ok(());
+        }
+        if let Some(time) = now.time {
+            let millis = i64::try_from(time.nanos / 1_000_000).unwrap_or(i64::MAX);
+            if recording.times.last().is_none_or(|(_, last)| millis - last >= TICK_MILLIS) {
+                recording.times.push((recording.stream.len(), millis));
+            }
+        }
+        recording.stream.append(bytes)
+    }
+
+    pub(super) fn gap(&mut self, link: LinkNumber, _bytes: u64) {
+        let recording = self.links.entry(link).or_default();
+        recording.gap.get_or_insert(recording.stream.len());
+    }
+
+    /// Says where in which history a link's stream begins.
+    pub(super) fn place(&mut self, link: LinkNumber, lineage: usize, first: u64) {
+        self.stretches.push(Stretch { lineage, first, link });
+    }
+
+    /// Reads the next bytes of a history after `offset`, up to `until` at most and as many as `into` has room for, and
+    /// only such as came at about one time; tells how many and when. `None` where no link has them.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn read(
+        &mut self,
+        lineage: usize,
+        offset: Offset,
+        until: Offset,
+        into: &mut [u8],
+    ) -> Result<Option<(usize, Option<i64>)>, SpillError> {
+        let next = offset.next_byte();
+        for stretch in self.stretches.iter().filter(|stretch| stretch.lineage == lineage && stretch.first <= next) {
+            let Some(recording) = self.links.get_mut(&stretch.link) else { continue };
+            let at = next - stretch.first;
+            if at >= recording.whole() {
+                continue;
+            }
+            let mut size = (recording.whole() - at).min(until.0.saturating_sub(offset.0));
+            let index = recording.times.partition_point(|(place, _)| *place <= at);
+            let time = index.checked_sub(1).and_then(|index| recording.times.get(index)).map(|(_, time)| *time);
+            let later = recording.times.get(index..).unwrap_or_default();
+            if let Some((place, _)) =
+                later.iter().find(|(_, later)| time.is_none_or(|time| later - time > SPREAD_MILLIS))
+            {
+                size = size.min(place - at);
+            }
+            let size = usize::try_from(size).unwrap_or(usize::MAX).min(into.len());
+            let read = recording.stream.read_at(at, into.get_mut(..size).unwrap_or_default())?;
+            if read > 0 {
+                return Ok(Some((read, time)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a link's RDB.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn read_rdb(&mut self, link: LinkNumber, at: u64, into: &mut [u8]) -> Result<usize, SpillError> {
+        self.links.get_mut(&link).map_or(Ok(0), |recording| recording.rdb.read_at(at, into))
+    }
+}
+
+/// What is played at once came within so many milliseconds: times to live that the stream has count from then.
+const SPREAD_MILLIS: i64 = 100;
+
+/// Which replids name one history: those by which a partial sync went from one to the other.
+#[derive(Clone, Debug, Default)]
+pub struct Lineages {
+    known: Vec<(String, usize)>,
+}
+
+impl Lineages {
+    /// The history's number.
+    pub fn root(&mut self, replid: &Replid) -> usize {
+        let name = replid.as_str().to_ascii_lowercase();
+        if let Some((_, root)) = self.known.iter().find(|(known, _)| *known == name) {
+            return *root;
+        }
+        let root = self.known.len();
+        self.known.push((name, root));
+        root
+    }
+
+    /// Both are of one history.
+    pub(super) fn join(&mut self, one: &Replid, other: &Replid) {
+        let (one, other) = (self.root(one), self.root(other));
+        for (_, root) in &mut self.known {
+            if *root == other {
+                *root = one;
+            }
+        }
+    }
+
+    /// Whether they are.
+    #[must_use]
+    pub fn same(&self, one: &Replid, other: &Replid) -> bool {
+        let root = |replid: &Replid| {
+            let is = |(known, _): &&(String, usize)| known.eq_ignore_ascii_case(replid.as_str());
+            self.known.iter().find(is).map(|(_, root)| *root)
+        };
+        one.matches(other) || root(one).is_some_and(|one| root(other) == Some(one))
+    }
+}

@@ -1,0 +1,196 @@
+//! Did it come out the same? Each recorded link against the replayed one, fact by fact.
+
+use std::fmt::Display;
+
+use super::run::{Outcome, Played};
+use super::story::{Scene, Story};
+use super::witness::Witness;
+use crate::engine::Dialect;
+use crate::repl::summary::{LinkSummary, StreamSummary, SyncKind};
+use crate::units::{FrameNumber, Offset};
+
+/// Something that came out otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What, in the words of the report's fields.
+    pub what: &'static str,
+    /// As it was recorded.
+    pub recorded: String,
+    /// As it was replayed.
+    pub replayed: String,
+    /// The offset at which it first shows, where it has one.
+    pub offset: Option<Offset>,
+    /// The frame of the recording.
+    pub packet: Option<FrameNumber>,
+}
+
+/// One link.
+#[derive(Clone, Debug)]
+pub struct LinkVerdict {
+    /// As it was recorded.
+    pub recorded: LinkSummary,
+    /// As it was replayed; `None` where it was not.
+    pub replayed: Option<LinkSummary>,
+    /// What differs.
+    pub differences: Vec<Difference>,
+    /// Why it was not replayed, or not all of it; what else the reader should know.
+    pub notes: Vec<String>,
+    /// Whether all of it was asked to come out the same.
+    pub covered: bool,
+}
+
+impl LinkVerdict {
+    /// Whether it came out as it was recorded.
+    #[must_use]
+    pub fn same(&self) -> bool {
+        self.replayed.is_some() && self.differences.is_empty()
+    }
+}
+
+/// The whole.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The links, in the order of their numbers.
+    pub links: Vec<LinkVerdict>,
+    /// The dialect of the digests, and those of the last link's master and replica; `None` where none can be claimed.
+    pub digest: Option<(Dialect, String, String)>,
+    /// What the digest does not cover, and other words about the whole.
+    pub notes: Vec<String>,
+    /// Whether everything that was replayed came out as it was recorded, and something was.
+    pub reproduced: bool,
+}
+
+impl Verdict {
+    /// Judges.
+    #[must_use]
+    pub fn new(story: &Story, played: Played, seen: &[LinkSummary]) -> Self {
+        let mut links: Vec<LinkVerdict> = Vec::new();
+        for (scene, outcome) in story.scenes.iter().zip(&played.outcomes) {
+            let number = outcome.connection.map(Witness::link);
+            let replayed = number.and_then(|number| seen.iter().find(|link| link.link == number));
+            links.push(judge(scene, outcome, replayed));
+        }
+        for left in &story.left {
+            links.push(LinkVerdict {
+                recorded: left.link.clone(),
+                replayed: None,
+                differences: Vec::new(),
+                notes: vec![left.why.clone()],
+                covered: false,
+            });
+        }
+        links.sort_by_key(|link| link.recorded.link);
+        let mut notes = Vec::new();
+        let mut digest = played.digests;
+        if let Some((count, offset, name)) = played.unapplied {
+            notes.push(format!(
+                "{count} commands could not be applied, the first of them {name} before offset {offset}: the keyspaces are not covered"
+            ));
+            digest = None;
+        }
+        if played.groundless {
+            notes.push("the capture lacks the data with which it began: the keyspaces are not covered".to_owned());
+            digest = None;
+        }
+        let equal = digest.as_ref().is_none_or(|(_, master, replica)| master == replica);
+        let ended =
+            story.scenes.iter().max_by_key(|scene| scene.granted.frame).is_some_and(|scene| scene.applied == scene.end);
+        if !equal && ended {
+            notes.push("master and replica hold different data in the end".to_owned());
+        }
+        if links.iter().all(|link| link.replayed.is_none()) {
+            notes.push("nothing of the capture could be replayed".to_owned());
+        }
+        let played = |link: &&LinkVerdict| link.replayed.is_some() || link.covered;
+        let reproduced = links.iter().any(|link| link.replayed.is_some())
+            && links.iter().filter(played).all(LinkVerdict::same)
+            && (equal || !ended);
+        Self { links, digest, notes, reproduced }
+    }
+}
+
+fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> LinkVerdict {
+    let recorded = &scene.link;
+    let mut found = Vec::new();
+    for fault in &outcome.faults {
+        found.push(told("course", "as recorded", fault));
+    }
+    if let Some(replayed) = replayed {
+        compare(scene, recorded, replayed, &mut found);
+    }
+    for missed in &outcome.missed_acks {
+        let packet = scene.acks.iter().find(|(_, offset)| offset == missed).map(|(frame, _)| *frame);
+        found.push(Difference {
+            offset: Some(*missed),
+            packet,
+            ..told("acks", &format!("an ACK of {missed}"), "no command ends there")
+        });
+    }
+    let backwards = scene.acks.windows(2).find(|pair| pair[1].1 < pair[0].1);
+    if let Some([_, (frame, offset)]) = backwards {
+        found.push(Difference {
+            offset: Some(*offset),
+            packet: Some(*frame),
+            ..told("acks", &format!("an ACK of {offset} after a higher one"), "ACKs that only grow")
+        });
+    }
+    if outcome.consistent == Some(false) {
+        found.push(Difference {
+            offset: Some(scene.start),
+            packet: Some(scene.granted.frame),
+            ..told("data", "the recorded RDB", "other data from the stream up to the same offset")
+        });
+    }
+    let mut notes = outcome.notes.clone();
+    notes.extend(scene.lacks.clone());
+    LinkVerdict { recorded: recorded.clone(), replayed: replayed.cloned(), differences: found, notes, covered: true }
+}
+
+fn told(what: &'static str, recorded: &str, replayed: &str) -> Difference {
+    Difference { what, recorded: recorded.to_owned(), replayed: replayed.to_owned(), offset: None, packet: None }
+}
+
+/// Notes what differs between two facts.
+fn fact<T: PartialEq + Display>(
+    found: &mut Vec<Difference>,
+    what: &'static str,
+    recorded: Option<T>,
+    replayed: Option<T>,
+) {
+    if recorded != replayed {
+        let words = |fact: Option<T>| fact.map_or_else(|| "none".to_owned(), |fact| fact.to_string());
+        found.push(told(what, &words(recorded), &words(replayed)));
+    }
+}
+
+fn compare(scene: &Scene, recorded: &LinkSummary, replayed: &LinkSummary, found: &mut Vec<Difference>) {
+    let (was, is) = (&recorded.sync, &replayed.sync);
+    // A link of which the capture lacks the beginning can only be gone on with.
+    if was.kind != SyncKind::None {
+        fact(found, "sync.kind", Some(was.kind.as_str()), Some(is.kind.as_str()));
+        fact(found, "sync.transfer", was.transfer.map(|it| it.as_str()), is.transfer.map(|it| it.as_str()));
+        let lower = |replid: crate::repl::event::Replid| replid.as_str().to_ascii_lowercase();
+        fact(found, "sync.replid", was.replid.map(lower), is.replid.map(lower));
+        fact(found, "sync.offset", was.offset, is.offset);
+    }
+    if let (Some(was), Some(is)) = (&recorded.rdb, &replayed.rdb) {
+        fact(found, "rdb.keys", Some(was.summary.keys), Some(is.summary.keys));
+        fact(found, "rdb.expires", Some(was.summary.expires), Some(is.summary.expires));
+        fact(found, "rdb.functions", Some(was.summary.functions), Some(is.summary.functions));
+    }
+    if scene.lacks.is_none() {
+        let none = StreamSummary::default();
+        let (was, is) = (recorded.stream.as_ref().unwrap_or(&none), replayed.stream.as_ref().unwrap_or(&none));
+        fact(found, "stream.first_offset", was.first.filter(|_| was.bytes > 0), is.first.filter(|_| is.bytes > 0));
+        fact(found, "stream.last_offset", was.last.filter(|_| was.bytes > 0), is.last.filter(|_| is.bytes > 0));
+        fact(found, "stream.bytes", Some(was.bytes), Some(is.bytes));
+        fact(found, "stream.commands", Some(was.commands), Some(is.commands));
+        fact(found, "stream.newlines", Some(was.newlines), Some(is.newlines));
+        let names = |stream: &StreamSummary| {
+            let words: Vec<String> =
+                stream.by_command.sorted().into_iter().map(|(name, n)| format!("{name} {n}")).collect();
+            words.join(", ")
+        };
+        fact(found, "stream.by_command", Some(names(was)), Some(names(is)));
+    }
+}
