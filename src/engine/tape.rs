@@ -34,6 +34,8 @@ pub struct Standing {
     pub syncs: master::Stats,
     /// Its replicas.
     pub followers: Vec<Follower>,
+    /// Whether a snapshot is being made.
+    pub saving: bool,
     /// Commands that could not be applied, and the first of them: the offset after it, and its name.
     pub unapplied: u64,
     /// See [`Standing::unapplied`].
@@ -97,6 +99,7 @@ impl Engine {
             offset: self.master.offset(),
             syncs: self.master.stats(),
             followers: self.followers(),
+            saving: self.master.is_saving(),
             unapplied: self.stats.unapplied,
             first_unapplied: self.stats.first_unapplied.clone(),
             missed_acks: replica.map_or_else(Vec::new, |replica| replica.missed_acks().to_vec()),
@@ -127,6 +130,14 @@ impl Engine {
         self.follow_tape(place, now);
         self.master.follow(&Event::Synced { replid, offset, db: place.db }, at);
         Ok(())
+    }
+
+    /// It has come whole, and is the data from here on; the place in the stream stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong with it; the old data stays.
+    pub fn tape_data(&mut self) -> Result<(), String> {
+        self.take_loaded().unwrap_or_else(|| Err("none has come".to_owned())).map(drop)
     }
 
     /// The stream goes on from this place with the data that there is. Under another replid than before the old one

@@ -30,14 +30,6 @@ pub enum RunError {
     /// A temporary file could not be used.
     #[error(transparent)]
     Spill(#[from] SpillError),
-    /// The recorded RDB cannot be loaded.
-    #[error("the RDB of link {link} cannot be loaded: {fault}")]
-    Rdb {
-        /// The link.
-        link: u32,
-        /// What is wrong.
-        fault: String,
-    },
 }
 
 /// How fast.
@@ -270,7 +262,20 @@ impl<'a> Director<'a> {
     }
 
     /// Gives a master the data of a recorded RDB, and its place.
-    fn seed(&mut self, number: usize, scene: &Scene) -> Result<(), RunError> {
+    fn seed(&mut self, at: usize, number: usize, scene: &Scene) -> Result<(), RunError> {
+        self.load(number, scene)?;
+        let place = CachedMaster { replid: scene.replid, offset: scene.start, db: 0 };
+        let present = self.present.get();
+        let Some(node) = self.nodes.get_mut(number).and_then(Option::as_mut) else { return Ok(()) };
+        match node.actor.ask(move |engine| engine.tape_loaded(place, present))? {
+            Ok(()) => (node.source, node.replid, node.fed) = (Source::Tape, Some(scene.replid), scene.start),
+            Err(fault) => self.fault(at, format!("the recorded RDB cannot be loaded: {fault}")),
+        }
+        Ok(())
+    }
+
+    /// Hands a recorded RDB to a node, which is then to be told what to do with it.
+    fn load(&mut self, number: usize, scene: &Scene) -> Result<(), RunError> {
         let Some(link) = scene.rdb else { return Ok(()) };
         self.order(number, Engine::tape_begin)?;
         let mut at = 0;
@@ -284,12 +289,6 @@ impl<'a> Director<'a> {
             at += size as u64;
             self.order(number, move |engine| engine.tape_load(&piece))?;
         }
-        let place = CachedMaster { replid: scene.replid, offset: scene.start, db: 0 };
-        let present = self.present.get();
-        let Some(node) = self.nodes.get_mut(number).and_then(Option::as_mut) else { return Ok(()) };
-        let loaded = node.actor.ask(move |engine| engine.tape_loaded(place, present))?;
-        loaded.map_err(|fault| RunError::Rdb { link: link.0, fault })?;
-        (node.source, node.replid, node.fed) = (Source::Tape, Some(scene.replid), scene.start);
         Ok(())
     }
 
@@ -319,7 +318,19 @@ impl<'a> Director<'a> {
         if full {
             let arrived = same && self.advance(number, scene.start)? && self.stands_at(number, scene.start);
             let overrun = scene.is_overrun(&self.story.lineages);
-            if arrived {
+            let unapplied = self.node(number).map_or(0, |node| node.actor.standing().unapplied);
+            if arrived && unapplied > 0 {
+                self.load(number, scene)?;
+                if let Some(node) = self.node(number) {
+                    let _ = node.actor.ask(Engine::tape_data)?;
+                }
+                self.note(
+                    at,
+                    format!(
+                        "{unapplied} commands could not be applied before: it goes on with the recorded RDB's data"
+                    ),
+                );
+            } else if arrived {
                 self.compare(at, scene)?;
             }
             if !arrived || overrun {
@@ -330,7 +341,7 @@ impl<'a> Director<'a> {
                         scene.start
                     ));
                 }
-                self.seed(number, scene)?;
+                self.seed(at, number, scene)?;
             }
         } else {
             match known {
@@ -415,6 +426,13 @@ impl<'a> Director<'a> {
             self.end(earlier, true)?;
         }
         self.prepare_master(at, &scene)?;
+        if self.node(scene.master).is_none_or(|node| node.source == Source::Nothing) {
+            return Ok(());
+        }
+        // A snapshot for somebody else, of an earlier offset, must not be taken for this one.
+        if let Some(master) = self.node(scene.master) {
+            master.actor.wait(PATIENCE, |standing| !standing.saving);
+        }
         self.start(scene.replica)?;
         let (connection, present) = (self.witness.connections(), self.present.get());
         let Some(address) = self.node(scene.master).map(|node| node.actor.address()) else { return Ok(()) };

@@ -38,6 +38,8 @@ struct Heard {
     closed: Option<Stamp>,
     /// What the first PSYNC asked for: that of a two-channel sync is followed by another.
     asked: Option<Asked>,
+    /// It wants an RDB and nothing else, as redis-cli's --rdb and --functions-rdb do.
+    tool: bool,
     acks: Vec<(FrameNumber, Offset)>,
     /// The offset after the stream's latest element.
     last: Option<u64>,
@@ -82,6 +84,15 @@ impl Recorder {
             }
             Kind::Command { asked: Some(asked), .. } => {
                 self.heard.entry(link).or_default().asked.get_or_insert(asked);
+            }
+            Kind::Command { command, .. } if command.is("REPLCONF") => {
+                let names = command.arguments().skip(1).step_by(2);
+                let is_tools = |name: &[u8]| {
+                    [&b"rdb-only"[..], b"rdb-filter-only"].iter().any(|known| name.eq_ignore_ascii_case(known))
+                };
+                if names.map(|name| name.head).any(is_tools) {
+                    self.heard.entry(link).or_default().tool = true;
+                }
             }
             Kind::FullResync { .. } | Kind::Continue { .. } | Kind::RdbBegin { .. } | Kind::TwoChannel { .. } => {
                 let master = self.masters.get(&link).copied();
@@ -263,6 +274,7 @@ impl Story {
             }
         }
         story.scenes.sort_by_key(|scene| scene.granted.frame);
+        story.split();
         story.settle_applied();
         story.settle_dialects(assumed);
         for scene in &story.scenes {
@@ -286,6 +298,12 @@ impl Story {
             _ => {}
         }
         // Of a stream whose sync the capture lacks, the history has no name that is known.
+        if heard.tool {
+            return Err("it is no replica: it asked for an RDB as redis-cli does".to_owned());
+        }
+        if link.sync.kind == SyncKind::Full && heard.asked.is_none() {
+            return Err("it synced by SYNC, which tells no offsets".to_owned());
+        }
         let replid = link.sync.replid.unwrap_or_else(|| Replid::from_wire("0".repeat(Replid::LENGTH).as_bytes()));
         let rdb = link.rdb.as_ref();
         if link.sync.kind == SyncKind::Full {
@@ -341,6 +359,36 @@ impl Story {
         }
         self.nodes.push(Node { address, dialect: assumed.unwrap_or(Dialect::DEFAULT), told: false });
         self.nodes.len() - 1
+    }
+
+    /// Up to 3.2 a replica writes a stream of its own for its replicas, under a replid of its own: there it is a node of
+    /// its own, beside the one that follows its master.
+    fn split(&mut self) {
+        let mut twins: Vec<(usize, Replid, usize)> = Vec::new();
+        for at in 0..self.scenes.len() {
+            let Some(scene) = self.scenes.get(at) else { continue };
+            let (master, replid, granted) = (scene.master, scene.replid, scene.granted.frame);
+            let apart = self.scenes.iter().any(|other| {
+                other.replica == master
+                    && other.granted.frame < granted
+                    && other.closed.is_none_or(|closed| closed.frame > granted)
+                    && !self.lineages.same(&other.replid, &replid)
+            });
+            let known = twins.iter().find(|(of, lineage, _)| *of == master && lineage.matches(&replid));
+            let twin = match known {
+                Some((.., twin)) => *twin,
+                None if apart => {
+                    let Some(node) = self.nodes.get(master).cloned() else { continue };
+                    self.nodes.push(node);
+                    twins.push((master, replid, self.nodes.len() - 1));
+                    self.nodes.len() - 1
+                }
+                None => continue,
+            };
+            if let Some(scene) = self.scenes.get_mut(at) {
+                scene.master = twin;
+            }
+        }
     }
 
     /// What a replica had applied when its link ended, its next PSYNC tells.

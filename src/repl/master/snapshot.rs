@@ -75,6 +75,12 @@ pub(super) struct Snapshot {
 }
 
 impl Master {
+    /// Whether a snapshot is being made: who asks for a full sync now may get that one.
+    #[must_use]
+    pub fn is_saving(&self) -> bool {
+        self.snapshots.iter().any(|snapshot| !snapshot.ready)
+    }
+
     fn sort_of(&self, connection: &Connection) -> Sort {
         let facts = &connection.facts;
         let mut reader = connection.reader();
