@@ -400,6 +400,15 @@ impl Engine {
         self.collect(now);
     }
 
+    /// CLIENT KILL TYPE master: the link ends as if the master had ended it. Tells whether it was up.
+    pub(super) fn kill_link(&mut self, now: i64) -> bool {
+        let up = self.replica.as_ref().is_some_and(Replica::is_up);
+        if up {
+            self.link_changed(Channel::Main, false, now);
+        }
+        up
+    }
+
     /// Takes bytes that the master has sent; gives how many were taken. What is left is to be handed in again after
     /// [`Task::Resume`], and nothing read until then.
     pub fn from_master(&mut self, channel: Channel, bytes: &[u8], now: i64) -> usize {

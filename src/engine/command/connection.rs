@@ -322,6 +322,9 @@ fn kill(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         context.engine.killed.push(session.id);
         killed += 1;
     }
+    if filter.kind == Some(Kind::Master) && context.engine.kill_link(context.now) {
+        killed += 1;
+    }
     if !filter.skip_me && filter.means(context.session) {
         context.session.closing = Some(Closing::AfterReply);
         killed += 1;
