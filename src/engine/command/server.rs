@@ -194,14 +194,14 @@ fn shutdown(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     match () {
         () if args.is(1, "DIGEST") && args.len() == 2 => {
-            let digest = context.engine.digest(context.engine.dialect);
+            let digest = context.engine.digest(context.engine.dialect, context.now);
             context.reply.status(&digest.to_string());
         }
         () if args.is(1, "DIGEST-VALUE") => {
             context.reply.array(args.len() - 2);
             let db = context.session.db;
             for key in args.from(2) {
-                let digest = context.engine.digest_value(db, key, context.engine.dialect);
+                let digest = context.engine.digest_value(db, key, context.engine.dialect, context.now);
                 context.reply.status(&digest.to_string());
             }
         }
