@@ -1326,9 +1326,15 @@ fn unknown_group(key: &[u8], name: &[u8]) -> CommandError {
     CommandError::new(format!("NOGROUP No such consumer group '{name}' for key name '{key}'"))
 }
 
+/// Redis 8 takes no more for read than has been added; others believe whatever they are told. (Seen on 7.0 to 9.1.)
+fn bounded_read(entries_read: Option<u64>, stream: &Stream, dialect: Dialect) -> Option<u64> {
+    entries_read.map(|read| if dialect.is_redis_since(8, 0) { read.min(stream.entries_added) } else { read })
+}
+
 fn xgroup_create(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (key, name) = (args.get(2), args.get(3));
     let (makes, entries_read) = group_options(context, args, true)?;
+    let dialect = context.engine.dialect;
     let stream = context.stream(key)?;
     if stream.is_none() && !makes {
         return Err(NO_STREAM);
@@ -1345,6 +1351,7 @@ fn xgroup_create(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         context.put(key, Value::Stream(std::sync::Arc::default()), NEVER);
     }
     if let Some(stream) = context.stream_mut(key)? {
+        let entries_read = bounded_read(entries_read, stream, dialect);
         stream.groups.insert(name.into(), Group { last_id, entries_read, ..Group::default() });
     }
     context.changed(key, 1);
@@ -1355,7 +1362,10 @@ fn xgroup_create(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn xgroup_setid(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = args.get(2);
     let (_, entries_read) = group_options(context, args, false)?;
-    let last = context.stream(key)?.map(|stream| stream.last_id);
+    let dialect = context.engine.dialect;
+    let stream = context.stream(key)?;
+    let last = stream.map(|stream| stream.last_id);
+    let entries_read = stream.and_then(|stream| bounded_read(entries_read, stream, dialect));
     group_mut(context, args)?;
     let last_id = match args.get(4) {
         b"$" => last.unwrap_or_default(),
@@ -1721,6 +1731,19 @@ mod tests {
         );
         play.run("XREADGROUP GROUP g c STREAMS st >");
         assert!(play.stream().ends_with(" | XGROUP SETID st g 2-0 ENTRIESREAD 2 | EXEC"));
+    }
+
+    #[test]
+    fn more_than_was_added_cannot_be_read() {
+        for (server, read) in [("redis-7.0", "5"), ("redis-8.2", "1"), ("valkey-9.1", "5")] {
+            let mut play = Play::new(server);
+            play.run("XADD st 1 f v");
+            for line in ["XGROUP CREATE st g 0 ENTRIESREAD 5", "XGROUP SETID st g 0 ENTRIESREAD 5"] {
+                assert_eq!(play.run(line), "OK");
+                let group = play.run("XINFO GROUPS st");
+                assert!(group.contains(&format!("entries-read {read} ")), "{server}, {line}: {group}");
+            }
+        }
     }
 
     #[test]
