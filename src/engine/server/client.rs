@@ -234,7 +234,8 @@ impl Connection {
                 if words.is_empty() {
                     engine.master.newline(ConnectionId(id.0), Moment::at(now));
                 } else {
-                    let answer = engine.replica_command(&mut session, &words, true, now);
+                    let pending = reply.len() > self.sent;
+                    let answer = engine.replica_command(&mut session, &words, pending, now);
                     reply.raw(&answer);
                 }
                 self.at += length;
