@@ -308,6 +308,10 @@ pub const SALVAGE_FRONT: usize = 64 << 10;
 
 /// Losses that `rdb salvage` lists one by one; all are counted.
 pub const MAX_LOSSES_LISTED: usize = 10_000;
+
+/// Replicas that are remembered for having let go of a full sync, by host and port.
+pub const REFUSING_REPLICAS: usize = 1 << 10;
+
 /// How many members SRANDMEMBER and its like give at most when they may give the same ones again (a negative count).
 pub const RANDOM_MEMBERS: i64 = 1 << 24;
 
