@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 #![allow(unreachable_pub, dead_code, reason = "it is a module of several tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,9 @@ use super::storm::{Words, words};
 
 /// How long anything may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a difference may last that comes from looking at one server before something expires, at the other after.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(5);
@@ -72,10 +75,15 @@ pub struct Wire {
 }
 
 struct State {
+    target: AtomicU16,
+    connections: AtomicUsize,
     open: AtomicBool,
     ended: AtomicBool,
-    sockets: Mutex<Vec<TcpStream>>,
+    pairs: Mutex<Vec<Weak<Pair>>>,
 }
+
+/// The two ends of a connection.
+type Pair = [TcpStream; 2];
 
 impl Wire {
     /// A wire to this server.
@@ -83,25 +91,31 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (open, ended) = (AtomicBool::new(true), AtomicBool::new(false));
-        let state = Arc::new(State { open, ended, sockets: Mutex::default() });
-        let (shared, target) = (state.clone(), server.port);
+        let target = AtomicU16::new(server.port);
+        let state = Arc::new(State { target, connections: AtomicUsize::new(0), open, ended, pairs: Mutex::default() });
+        let shared = state.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
                 if shared.ended.load(Ordering::SeqCst) {
                     return;
                 }
                 let Ok(client) = client else { continue };
+                shared.connections.fetch_add(1, Ordering::SeqCst);
                 // Under the lock, so that a cut misses none.
-                let mut sockets = shared.sockets.lock().unwrap();
+                let mut pairs = lock(&shared.pairs);
                 if !shared.open.load(Ordering::SeqCst) {
                     continue;
                 }
-                let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
-                for (from, to) in [(&client, &server), (&server, &client)] {
-                    let _ = from.set_nodelay(true);
-                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    sockets.push(from.try_clone().unwrap());
-                    thread::spawn(move || pass_on(from, to));
+                let Ok(server) = TcpStream::connect(("127.0.0.1", shared.target.load(Ordering::SeqCst))) else {
+                    continue;
+                };
+                let _ = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
+                let pair = Arc::new([client, server]);
+                pairs.retain(|pair| pair.strong_count() > 0);
+                pairs.push(Arc::downgrade(&pair));
+                for from in [0, 1] {
+                    let pair = pair.clone();
+                    thread::spawn(move || pass_on(&pair[from], &pair[1 - from]));
                 }
             }
         });
@@ -110,9 +124,19 @@ impl Wire {
 
     /// Cuts what there is; what comes then is connected.
     pub fn cut(&self) {
-        for socket in self.state.sockets.lock().unwrap().drain(..) {
-            let _ = socket.shutdown(Shutdown::Both);
+        for pair in lock(&self.state.pairs).drain(..) {
+            pair.upgrade().iter().flat_map(|pair| pair.iter()).for_each(shut);
         }
+    }
+
+    /// How many connections have come.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Leads to another server from now on.
+    pub fn lead_to(&self, server: &Running) {
+        self.state.target.store(server.port, Ordering::SeqCst);
     }
 
     /// Cuts what there is, and connects nobody any more.
@@ -135,15 +159,24 @@ impl Drop for Wire {
     }
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+/// A test that has failed elsewhere does not matter here.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn shut(socket: &TcpStream) {
+    let _ = socket.shutdown(Shutdown::Both);
+}
+
+fn pass_on(mut from: &TcpStream, mut to: &TcpStream) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         if to.write_all(&buffer[..read]).is_err() {
             break;
         }
     }
-    let _ = to.shutdown(Shutdown::Both);
-    let _ = from.shutdown(Shutdown::Both);
+    shut(from);
+    shut(to);
 }
 
 /// Tells a server to follow whoever is at this port.
@@ -191,37 +224,47 @@ fn offset(client: &mut Client) -> Option<i64> {
 /// Demands that the replicas come to hold what the master holds, to the byte, the millisecond, the group.
 #[track_caller]
 pub fn agree(cell: &str, master: &Running, replicas: &[&Running]) {
-    let mut clients: Vec<(&Running, Client)> = std::iter::once(&master).chain(replicas).map(|it| (*it, it.client())).collect();
+    let mut clients: Vec<(&Running, Client)> =
+        std::iter::once(&master).chain(replicas).map(|it| (*it, it.client())).collect();
     let end = Instant::now() + PATIENCE;
+    let mut differs_since = None;
+    let mixed = replicas.iter().any(|replica| replica.server != master.server);
     loop {
         let before: Vec<_> = clients.iter_mut().map(|(_, client)| offset(client)).collect();
         let level = before[0].is_some() && before.iter().all(|offset| *offset == before[0]);
         if level {
             let views: Vec<View> = clients.iter_mut().map(|(_, client)| View::of(client)).collect();
             let details = views.iter().all(|view| view.digest == views[0].digest && view.sizes == views[0].sizes);
-            let details: Vec<_> = if details { clients.iter_mut().map(|(it, client)| details_of(it, client)).collect() } else { Vec::new() };
+            let details: Vec<_> = if details {
+                clients.iter_mut().map(|(it, client)| details_of(it, client, mixed)).collect()
+            } else {
+                Vec::new()
+            };
             let after: Vec<_> = clients.iter_mut().map(|(_, client)| offset(client)).collect();
-            // Nothing has come meanwhile: what differs now differs for ever, but for what has just expired.
+            // Nothing has come meanwhile: what differs now differs for ever, but for what was just expiring.
             if before == after {
-                for (index, replica) in replicas.iter().enumerate() {
-                    let (view, own) = (&views[index + 1], &views[0]);
-                    if view != own {
-                        let differ = differences(&mut clients, index + 1);
-                        panic!(
-                            "{cell}: {} holds other than {}: {view:?}, not {own:?}: {differ}\n{}",
-                            name(replica),
-                            name(master),
-                            last_lines(if replica.ours { replica } else { master })
-                        );
-                    }
-                }
-                let same = details.iter().all(|it| *it == details[0]);
-                if same {
+                // Of 6.2 no time can be asked for.
+                let mut told = details.iter().filter(|it| !(mixed && it.is_empty()));
+                let first = told.next();
+                let same = told.all(|it| Some(it) == first);
+                if same && views.iter().all(|view| *view == views[0]) {
                     return;
                 }
-                if Instant::now() > end - PATIENCE + Duration::from_secs(5) {
+                let settled = *differs_since.get_or_insert_with(Instant::now) + GRACE;
+                if Instant::now() > settled && details.is_empty() {
+                    let index = views.iter().position(|view| *view != views[0]).unwrap();
+                    let (other, view, own) = (clients[index].0, &views[index], &views[0]);
+                    let differ = differences(&mut clients, index);
+                    panic!(
+                        "{cell}: {} holds other than {}: {view:?}, not {own:?}: {differ}\n{}",
+                        name(other),
+                        name(master),
+                        last_lines(if other.ours { other } else { master })
+                    );
+                }
+                if Instant::now() > settled {
                     let mut differ = String::new();
-                    for key in details[0].keys().chain(details[1..].iter().flat_map(BTreeMap::keys)) {
+                    for key in details.iter().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>() {
                         let of: Vec<_> = details.iter().map(|it| it.get(key)).collect();
                         if of.iter().any(|it| *it != of[0]) {
                             differ = format!("{differ}\n{key}: {of:#?}");
@@ -273,7 +316,7 @@ fn command(words: &[&[u8]]) -> Words {
 }
 
 /// What digests do not cover: expiry times, groups, functions.
-fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String> {
+fn details_of(server: &Running, client: &mut Client, mixed: bool) -> BTreeMap<String, String> {
     let mut details = BTreeMap::new();
     let since70 = server.server != Server::Redis62;
     let fields = matches!(server.server, Server::Redis82 | Server::Valkey91);
@@ -290,23 +333,24 @@ fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String>
         for (key, kind) in keys.iter().zip(types) {
             let name = format!("{db} {}", key.escape_ascii());
             match kind.text().as_str() {
-                "hash" if fields => {
-                    let mut names: Vec<_> = client.ask(&[b"HKEYS", &key[..]]).array().into_iter().map(Reply::bytes).collect();
+                "hash" if fields && !mixed => {
+                    let mut names: Vec<_> =
+                        client.ask(&[b"HKEYS", &key[..]]).array().into_iter().map(Reply::bytes).collect();
                     names.sort();
                     for field in names {
                         let expires = client.ask(&[b"HPEXPIRETIME", &key[..], b"FIELDS", b"1", &field]);
                         details.insert(format!("{name} {} expires", field.escape_ascii()), shown(&expires));
                     }
                 }
-                "stream" => {
+                "stream" if !mixed => {
                     let stream = client.ask(&command(&[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]));
-                    details.insert(name, shown(&without_times(stream)));
+                    details.insert(name, shown(&shared_facts(server.server, stream)));
                 }
                 _ => {}
             }
         }
     }
-    if since70 {
+    if since70 && !mixed {
         for library in client.ask(&["FUNCTION", "LIST", "WITHCODE"]).array() {
             // Ours keeps the code, and does not know which functions it makes.
             let library = library.array();
@@ -321,17 +365,25 @@ fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String>
     details
 }
 
-/// A stream's facts without those that are a server's own: how its tree looks, when it saw a consumer.
-fn without_times(reply: Reply) -> Reply {
+/// A stream's facts without those that are a server's own: how its tree looks, when it saw a consumer, consumers who
+/// own nothing (their coming is not told), and before 7.2 what a group has read.
+fn shared_facts(server: Server, reply: Reply) -> Reply {
     let Reply::Array(Some(elements)) = reply else { return reply };
+    let counts = !matches!(server, Server::Redis62 | Server::Redis70);
     let mut kept = Vec::new();
     let mut elements = elements.into_iter();
     while let Some(element) = elements.next() {
-        let own: [&[u8]; 4] = [b"radix-tree-keys", b"radix-tree-nodes", b"seen-time", b"active-time"];
-        if matches!(&element, Reply::Bulk(Some(name)) if own.contains(&&name[..])) {
+        let is = |names: &[&str]| matches!(&element, Reply::Bulk(Some(it)) if names.iter().any(|name| it == name.as_bytes()));
+        if is(&["radix-tree-keys", "radix-tree-nodes", "seen-time", "active-time"])
+            || !counts && is(&["entries-read", "lag"])
+        {
             elements.next();
+        } else if is(&["consumers"]) {
+            let consumers = elements.next().unwrap().array().into_iter().map(|it| shared_facts(server, it));
+            let nothing = |it: &Reply| shown(it).contains("pel-count 0");
+            kept.extend([element, Reply::Array(Some(consumers.filter(|it| !nothing(it)).collect()))]);
         } else {
-            kept.push(without_times(element));
+            kept.push(shared_facts(server, element));
         }
     }
     Reply::Array(Some(kept))
@@ -344,7 +396,8 @@ fn differences(clients: &mut [(&Running, Client)], other: usize) -> String {
         let of = |client: &mut Client| {
             client.ask(&["SELECT", &db.to_string()]);
             let keys = keys(client);
-            let digests = client.many(&keys.iter().map(|key| command(&[b"DEBUG", b"DIGEST-VALUE", key])).collect::<Vec<_>>());
+            let digests =
+                client.many(&keys.iter().map(|key| command(&[b"DEBUG", b"DIGEST-VALUE", key])).collect::<Vec<_>>());
             let times = client.many(&keys.iter().map(|key| command(&[b"PTTL", key])).collect::<Vec<_>>());
             let digests = digests.into_iter().zip(times).map(|(digest, time)| {
                 // Whether it expires counts in the digest of all, not when.

@@ -41,7 +41,7 @@ enum Known {
 
 use Known::{All, Dump, Fields, Functions, Redis82, Scripts, Since70, Valkey81, Valkey91};
 
-/// What may come. In braces: a key by the letter of its type (`s`tring, `l`ist, `S`et, `z`set, `h`ash, strea`x`, `p`f,
+/// What may come. In braces: a key by the letter of its type (`s`tring, `l`ist, `S`et, `z`set, `y` one whose scores are 0, `h`ash, strea`x`, `p`f,
 /// `b`itmap, `g`eo, `k` any of them), `v`alue, `m`ember, `i`nteger, `n` small count, `f`loat score, `t` a time to live of
 /// milliseconds, `T` one of hours in seconds, `U` the same in milliseconds, `A` the time an hour or more from now in
 /// seconds, `B` in milliseconds, `I` a stream's entry id, `d` a database, `c` a consumer, `w` a group, `o`, `a` a longitude
@@ -120,11 +120,11 @@ const LINES: &[(Known, &str)] = &[
     (All, "RPOPLPUSH {l} {l}"),
     (All, "LMOVE {l} {l} LEFT RIGHT"),
     (All, "LMOVE {l} {l} RIGHT RIGHT"),
-    (All, "BLPOP {l} {l} 0.001"),
-    (All, "BRPOPLPUSH {l} {l} 0.001"),
-    (All, "BLMOVE {l} {l} LEFT LEFT 0.001"),
+    (All, "BLPOP {l} {l} 0.01"),
+    (All, "BRPOPLPUSH {l} {l} 0.01"),
+    (All, "BLMOVE {l} {l} LEFT LEFT 0.01"),
     (Since70, "LMPOP 2 {l} {l} LEFT COUNT {n}"),
-    (Since70, "BLMPOP 0.001 2 {l} {l} RIGHT COUNT {n}"),
+    (Since70, "BLMPOP 0.01 2 {l} {l} RIGHT COUNT {n}"),
     (All, "SORT {l} ALPHA DESC STORE {l}"),
     (All, "SORT {S} ALPHA LIMIT 0 {n} STORE {l}"),
     (All, "SORT {z} BY nosort STORE {l}"),
@@ -154,13 +154,15 @@ const LINES: &[(Known, &str)] = &[
     (All, "ZREM {z} {m} {m}"),
     (All, "ZPOPMIN {z}"),
     (All, "ZPOPMAX {z} {n}"),
-    (All, "BZPOPMIN {z} {z} 0.001"),
-    (All, "BZPOPMAX {z} {z} 0.001"),
+    (All, "BZPOPMIN {z} {z} 0.01"),
+    (All, "BZPOPMAX {z} {z} 0.01"),
     (Since70, "ZMPOP 2 {z} {z} MIN COUNT {n}"),
-    (Since70, "BZMPOP 0.001 1 {z} MAX"),
+    (Since70, "BZMPOP 0.01 1 {z} MAX"),
     (All, "ZREMRANGEBYRANK {z} 0 1"),
     (All, "ZREMRANGEBYSCORE {z} ({i} {f}"),
-    (All, "ZREMRANGEBYLEX {z} [m1 (m3"),
+    (All, "ZADD {y} 0 {m} 0 {m} 0 {v}"),
+    (All, "ZADD {y} 0 {m} 0 {m} 0 {m}"),
+    (All, "ZREMRANGEBYLEX {y} [m1 (m3"),
     (All, "ZUNIONSTORE {z} 2 {z} {z} WEIGHTS 2 {f}"),
     (All, "ZUNIONSTORE {z} 2 {z} {S} AGGREGATE MAX"),
     (All, "ZINTERSTORE {z} 2 {z} {z} AGGREGATE MIN"),
@@ -168,7 +170,7 @@ const LINES: &[(Known, &str)] = &[
     (All, "ZDIFFSTORE {z} 2 {z} {z}"),
     (All, "ZRANGESTORE {z} {z} 0 {n}"),
     (All, "ZRANGESTORE {z} {z} -inf +inf BYSCORE LIMIT 1 {n}"),
-    (All, "ZRANGESTORE {z} {z} + - BYLEX REV"),
+    (All, "ZRANGESTORE {y} {y} [m3 - BYLEX REV"),
     // Geo.
     (All, "GEOADD {g} {o} {a} {m} {o} {a} {m}"),
     (All, "GEOADD {g} XX CH {o} {a} {m}"),
@@ -229,7 +231,6 @@ const LINES: &[(Known, &str)] = &[
     (All, "XREADGROUP GROUP {w} {c} COUNT {n} STREAMS {x} >"),
     (All, "XREADGROUP GROUP {w} {c} STREAMS {x} {x} > >"),
     (All, "XREADGROUP GROUP {w} {c} COUNT {n} NOACK STREAMS {x} >"),
-    (All, "XREADGROUP GROUP {w} {c} STREAMS {x} 0"),
     (Valkey91, "XREADGROUP GROUP {w} {c} COUNT {n} STREAMS {x} >"),
     (All, "XACK {x} {w} {I} {I}"),
     (All, "XCLAIM {x} {w} {c} 0 {I} {I}"),
@@ -317,7 +318,11 @@ const WAITERS: &[(Known, &[&str], &[&str])] = &[
         &["XREADGROUP GROUP wg c1 BLOCK 0 STREAMS wx >", "XREADGROUP GROUP wg c2 BLOCK 0 NOACK STREAMS wx >"],
         &["XADD wx * {m} {v}", "XADD wx * {m} {v}"],
     ),
-    (All, &["XREADGROUP GROUP wg c3 COUNT 1 BLOCK 0 STREAMS wx >"], &["MULTI", "XADD wx * a 1", "XADD wx * a 2", "EXEC"]),
+    (
+        All,
+        &["XREADGROUP GROUP wg c3 COUNT 1 BLOCK 0 STREAMS wx >"],
+        &["MULTI", "XADD wx * a 1", "XADD wx * a 2", "EXEC"],
+    ),
     (All, &["XREADGROUP GROUP wg c1 BLOCK 0 STREAMS wx >", "XREAD BLOCK 0 STREAMS wx $"], &["DEL wx", "XADD wx * a 1"]),
     (All, &["BRPOP wl1 0"], &["EXPIRE wl1 {T}", "RPUSH wl1 {v} {v}", "EXPIRE wl1 {T}"]),
 ];
@@ -334,7 +339,6 @@ pub struct Storm {
     /// The time, in milliseconds since 1970.
     now: u64,
     lines: Vec<&'static str>,
-    /// No types or forms that 6.2 does not have.
     plain: bool,
 }
 
@@ -344,12 +348,15 @@ impl Storm {
         Self::with(seed, master, false)
     }
 
-    /// For this master, and nothing that an RDB of 6.2 cannot hold.
+    /// For this master, and nothing that a replica of any other kind would not take: no forms newer than 6.2, no groups
+    /// and no floats in hashes (what goes into the stream differs), no scores with fractions (which are text in digests).
     pub fn plain(seed: u64, master: &Running) -> Self {
         Self::with(seed, master, true)
     }
 
     fn with(seed: u64, master: &Running, plain: bool) -> Self {
+        let other = std::env::var("STORM_SEED").map_or(0, |seed| seed.parse::<u64>().expect("a number in STORM_SEED"));
+        let seed = seed.wrapping_add(other << 16);
         let mut storm = Self {
             state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             server: master.server,
@@ -360,7 +367,10 @@ impl Storm {
             lines: Vec::new(),
             plain,
         };
-        storm.lines = LINES.iter().filter(|(known, _)| storm.knows(*known)).map(|(_, line)| *line).collect();
+        let groups = ["XGROUP", "XREADGROUP", "XCLAIM", "XAUTOCLAIM", "STOREDIST", "HINCRBYFLOAT"];
+        let fits = |line: &str| !plain || !line.split(' ').any(|word| groups.contains(&word));
+        let lines = LINES.iter().filter(|(known, line)| storm.knows(*known) && fits(line));
+        storm.lines = lines.map(|(_, line)| *line).collect();
         storm
     }
 
@@ -368,11 +378,12 @@ impl Storm {
         let server = self.server;
         match known {
             All => true,
+            _ if self.plain => false,
             Since70 => server != Server::Redis62,
             Redis82 => server == Server::Redis82,
             Valkey81 => server.is_valkey(),
             Valkey91 => server == Server::Valkey91,
-            Fields => !self.plain && matches!(server, Server::Redis82 | Server::Valkey91),
+            Fields => matches!(server, Server::Redis82 | Server::Valkey91),
             Scripts | Dump => !self.ours,
             Functions => !self.ours && server != Server::Redis62,
         }
@@ -384,7 +395,7 @@ impl Storm {
         self.look(&mut client);
         // Groups to read by, which the storm destroys now and then.
         let mut batch: Vec<Words> = Vec::new();
-        for _ in 0..12 {
+        for _ in 0..if self.plain { 0 } else { 12 } {
             let line = self.fill("XGROUP CREATE {x} {w} 0 MKSTREAM");
             batch.push(line);
         }
@@ -417,7 +428,8 @@ impl Storm {
                     self.ids.push(String::from_utf8_lossy(id).into_owned());
                 }
                 if let Reply::Error(error) = reply {
-                    let odd = ["unknown command", "wrong number of arguments", "syntax error", "NOSCRIPT", "NOREPLICAS"];
+                    let odd =
+                        ["unknown command", "wrong number of arguments", "syntax error", "NOSCRIPT", "NOREPLICAS"];
                     let said: Vec<_> = command.iter().map(|word| word.escape_ascii().to_string()).collect();
                     assert!(!odd.iter().any(|odd| error.contains(odd)), "{}: {error}", said.join(" "));
                 }
@@ -460,10 +472,14 @@ impl Storm {
 
     /// Clients wait for keys, and get something.
     fn wait_and_wake(&mut self, master: &Running) {
-        let known: Vec<_> = WAITERS.iter().filter(|(known, ..)| self.knows(*known)).collect();
+        let fits = |waits: &[&str]| !self.plain || !waits[0].starts_with('X');
+        let known: Vec<_> = WAITERS.iter().filter(|(known, waits, _)| self.knows(*known) && fits(waits)).collect();
         let (_, waits, wakes) = known[self.below(known.len())];
         let mut client = master.client();
-        client.many(&[words("DEL wl1 wl2 wz1 wz2 wS"), words("XGROUP CREATE wx wg $ MKSTREAM")]);
+        client.many(&[words("DEL wl1 wl2 wz1 wz2 wS wx")]);
+        if waits.iter().any(|line| line.contains(" wx ")) {
+            client.ask(&["XGROUP", "CREATE", "wx", "wg", "$", "MKSTREAM"]);
+        }
         let mut waiting = Vec::new();
         for line in *waits {
             let before = blocked(&mut client);
@@ -528,6 +544,8 @@ impl Storm {
         match what {
             // One in thirty is a key of another type.
             's' | 'l' | 'S' | 'z' | 'h' | 'x' | 'p' | 'b' | 'g' if self.below(30) > 0 => self.key(what),
+            // What ranges by name give where scores differ is nobody's business.
+            'y' => self.key(what),
             's' | 'l' | 'S' | 'z' | 'h' | 'x' | 'p' | 'b' | 'g' | 'k' => {
                 let kind = "slSzhxpbg".chars().nth(self.below(9)).unwrap();
                 self.key(kind)
@@ -545,7 +563,8 @@ impl Storm {
             'm' => format!("m{}", self.below(14)),
             'i' => (self.below(40) as i64 - 12).to_string(),
             'n' => (1 + self.below(6)).to_string(),
-            'f' => self.pick(&["0.1", "-3.25", "1e21", "17", "3.141592653589793", "-0", "123456789.123", "2.5e-7", "5e17"]),
+            'f' if self.plain => (self.below(1000) as i64 - 300).to_string(),
+            'f' => self.pick(&["0.1", "-3.25", "1e21", "17", "3.141592653589793", "123456789.123", "2.5e-7", "5e17"]),
             't' => (1 + self.below(90)).to_string(),
             'T' => (3600 + self.below(9000)).to_string(),
             'U' => (hour + self.below(9_000_000)).to_string(),
