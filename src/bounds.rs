@@ -76,7 +76,7 @@ pub const MAX_INLINE: usize = 64 << 10;
 /// Of a command that does not lie in one slice, so many arguments are kept…
 pub const MAX_KEPT_ARGUMENTS: usize = 64 << 10;
 
-/// …and so many bytes, unless all of each argument was asked for.
+/// …and so many bytes, unless all of it was asked for.
 pub const MAX_KEPT_COMMAND: usize = 4 << 20;
 
 /// How deep a reply may nest; COMMAND DOCS, the deepest, has 8 levels.
