@@ -337,8 +337,12 @@ fn details_of(server: &Running, client: &mut Client, mixed: bool) -> BTreeMap<St
                     let mut names: Vec<_> =
                         client.ask(&[b"HKEYS", &key[..]]).array().into_iter().map(Reply::bytes).collect();
                     names.sort();
-                    for field in names {
-                        let expires = client.ask(&[b"HPEXPIRETIME", &key[..], b"FIELDS", b"1", &field]);
+                    let count = names.len().to_string();
+                    let asked = [b"HPEXPIRETIME", &key[..], b"FIELDS", count.as_bytes()];
+                    let asked: Words = asked.iter().map(|word| word.to_vec()).chain(names.iter().cloned()).collect();
+                    // Of a hash that has just expired there is nothing to tell.
+                    let Reply::Array(Some(times)) = client.ask(&asked) else { continue };
+                    for (field, expires) in names.iter().zip(times) {
                         details.insert(format!("{name} {} expires", field.escape_ascii()), shown(&expires));
                     }
                 }

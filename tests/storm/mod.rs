@@ -35,11 +35,9 @@ enum Known {
     Scripts,
     /// The same with functions.
     Functions,
-    /// Those that have DUMP: not ours.
-    Dump,
 }
 
-use Known::{All, Dump, Fields, Functions, Redis82, Scripts, Since70, Valkey81, Valkey91};
+use Known::{All, Fields, Functions, Redis82, Scripts, Since70, Valkey81, Valkey91};
 
 /// What may come. In braces: a key by the letter of its type (`s`tring, `l`ist, `S`et, `z`set, `y` one whose scores are 0, `h`ash, strea`x`, `p`f,
 /// `b`itmap, `g`eo, `k` any of them), `v`alue, `m`ember, `i`nteger, `n` small count, `f`loat score, `t` a time to live of
@@ -283,10 +281,22 @@ const LINES: &[(Known, &str)] = &[
     (Since70, "FUNCTION LOAD REPLACE @library"),
     (Functions, "FUNCTION DELETE storm"),
     // Serialized values.
-    (Dump, "RESTORE {k} 0 @dump REPLACE"),
-    (Dump, "RESTORE {k} {U} @dump REPLACE"),
-    (Dump, "RESTORE {k} {B} @dump REPLACE ABSTTL IDLETIME 5"),
-    (Dump, "RESTORE {k} 0 @dump"),
+    (All, "RESTORE {k} 0 @dump REPLACE"),
+    (All, "RESTORE {k} {U} @dump REPLACE"),
+    (All, "RESTORE {k} {B} @dump REPLACE ABSTTL IDLETIME 5"),
+    (All, "RESTORE {k} 0 @dump"),
+    // What is too large for the compact encodings.
+    (All, "RPUSH {l} @many"),
+    (All, "SADD {S} @many"),
+    (All, "SADD {S} @numbers"),
+    (All, "ZADD {z} @scored"),
+    (All, "HSET {h} @pairs"),
+    (All, "PFADD {p} @many"),
+    (All, "SETRANGE {s} 70000 {v}"),
+    (All, "SETBIT {b} 100{n} 1"),
+    // What is no write, and is in the stream all the same.
+    (All, "WAIT 1 3"),
+    (All, "SORT {l} BY nosort GET # LIMIT 0 9 STORE {l}"),
 ];
 
 const SET: &str = "redis.call('set', KEYS[1], ARGV[1]) redis.call('Rpush', KEYS[2], ARGV[1], 'x') \
@@ -384,7 +394,7 @@ impl Storm {
             Valkey81 => server.is_valkey(),
             Valkey91 => server == Server::Valkey91,
             Fields => matches!(server, Server::Redis82 | Server::Valkey91),
-            Scripts | Dump => !self.ours,
+            Scripts => !self.ours,
             Functions => !self.ours && server != Server::Redis62,
         }
     }
@@ -415,7 +425,7 @@ impl Storm {
                     4 if self.below(4) == 0 => {
                         let db = 10 + self.below(3);
                         batch.push(words(&format!("SELECT {db}")));
-                        batch.push(words("FLUSHDB"));
+                        batch.push(words(if db == 11 { "FLUSHDB ASYNC" } else { "FLUSHDB" }));
                     }
                     _ => self.push(&mut batch),
                 }
@@ -448,14 +458,13 @@ impl Storm {
     fn look(&mut self, client: &mut Client) {
         let time = client.ask(&["TIME"]).array();
         self.now = time[0].clone().text().parse::<u64>().unwrap() * 1000;
-        if self.knows(Dump) {
-            let kinds = if self.plain { "slSzhxpb" } else { "slSzhxpbg" };
-            for _ in 0..4 {
-                let kind = kinds.chars().nth(self.below(kinds.len())).unwrap();
-                let key = self.key(kind);
-                if let Reply::Bulk(Some(dump)) = client.ask(&["DUMP", &key]) {
-                    self.dump = dump;
-                }
+        // What is dumped is newer than some replicas where they are of all kinds.
+        for _ in 0..if self.plain { 0 } else { 4 } {
+            let kinds = "slSzhxpbg";
+            let kind = kinds.chars().nth(self.below(kinds.len())).unwrap();
+            let key = self.key(kind);
+            if let Reply::Bulk(Some(dump)) = client.ask(&["DUMP", &key]) {
+                self.dump = dump;
             }
         }
     }
@@ -519,7 +528,19 @@ impl Storm {
 
     /// Puts words in the place of braces.
     fn fill(&mut self, line: &str) -> Words {
-        line.split_ascii_whitespace().map(|word| self.word(word)).collect()
+        line.split_ascii_whitespace().flat_map(|word| self.expand(word)).collect()
+    }
+
+    /// A word, or some hundred of them.
+    fn expand(&mut self, word: &str) -> Words {
+        let form: &[&str] = match word {
+            "@many" => &["{m}-{i}-{n}"],
+            "@numbers" => &["{n}{n}{n}{n}"],
+            "@scored" => &["{f}", "{m}-{i}-{n}"],
+            "@pairs" => &["{m}-{i}-{n}", "{i}"],
+            _ => return vec![self.word(word)],
+        };
+        (0..100 + self.below(200)).flat_map(|_| form).map(|word| self.word(word)).collect()
     }
 
     fn word(&mut self, word: &str) -> Vec<u8> {
@@ -531,11 +552,14 @@ impl Storm {
             "@dump" => return self.dump.clone(),
             _ => {}
         }
-        let Some((before, rest)) = word.split_once('{') else { return word.into() };
-        let (what, after) = rest.split_once('}').unwrap();
-        let mut bytes = before.as_bytes().to_vec();
-        bytes.extend(self.made_up(what.chars().next().unwrap()));
-        bytes.extend(after.as_bytes());
+        let (mut bytes, mut rest) = (Vec::new(), word);
+        while let Some((before, after)) = rest.split_once('{') {
+            let (what, after) = after.split_once('}').unwrap();
+            bytes.extend(before.as_bytes());
+            bytes.extend(self.made_up(what.chars().next().unwrap()));
+            rest = after;
+        }
+        bytes.extend(rest.as_bytes());
         bytes
     }
 
