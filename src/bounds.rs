@@ -76,7 +76,7 @@ pub const MAX_INLINE: usize = 64 << 10;
 /// Of a command that does not lie in one slice, so many arguments are kept…
 pub const MAX_KEPT_ARGUMENTS: usize = 64 << 10;
 
-/// …and so many bytes, unless all of each argument was asked for.
+/// …and so many bytes, unless all of it was asked for.
 pub const MAX_KEPT_COMMAND: usize = 4 << 20;
 
 /// How deep a reply may nest; COMMAND DOCS, the deepest, has 8 levels.
@@ -308,6 +308,10 @@ pub const SALVAGE_FRONT: usize = 64 << 10;
 
 /// Losses that `rdb salvage` lists one by one; all are counted.
 pub const MAX_LOSSES_LISTED: usize = 10_000;
+
+/// Replicas that are remembered for having let go of a full sync, by host and port.
+pub const REFUSING_REPLICAS: usize = 1 << 10;
+
 /// How many members SRANDMEMBER and its like give at most when they may give the same ones again (a negative count).
 pub const RANDOM_MEMBERS: i64 = 1 << 24;
 

@@ -621,6 +621,8 @@ impl clap::Args for Directives {
                 .value_name("VALUE")
                 .num_args(if several { 1..=64 } else { 1..=1 })
                 .help_heading("Directives of redis.conf")
+                // As in a configuration file, the last one counts.
+                .overrides_with(name)
                 .aliases(alias);
             command.arg(argument)
         })

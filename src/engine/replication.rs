@@ -12,7 +12,7 @@ use super::dialect::{Dialect, Family};
 use super::keyspace::SnapshotId;
 use super::load::Loader;
 use super::value::Blob;
-use crate::rdb::{Checksum, Decoder, Depth, Header, Need};
+use crate::rdb::{Checksum, Decoder, Depth, Format, Header, Need};
 use crate::repl::compat::Compat;
 use crate::repl::event::Replid;
 use crate::repl::master::{self, BeginSnapshot, ConnectionId, DataNeeds, rdb_target};
@@ -308,7 +308,11 @@ impl Engine {
             needs.add(Need::Functions);
         }
         let lowest = |format| needs.lowest(format).ok().map(|header| header.version);
-        DataNeeds { redis: lowest(crate::rdb::Format::Redis), valkey: lowest(crate::rdb::Format::Valkey) }
+        DataNeeds {
+            redis: lowest(Format::Redis),
+            redis_lossless: needs.lossless(Format::Redis).ok().map(|header| header.version),
+            valkey: lowest(Format::Valkey),
+        }
     }
 
     fn begin_snapshot(&mut self, begin: BeginSnapshot, now: i64) -> Snapshot {
@@ -317,10 +321,8 @@ impl Engine {
         let needs = if wants_keys {
             self.needs(wants_functions)
         } else {
-            DataNeeds {
-                redis: Some(if wants_functions && !self.functions.is_empty() { 10 } else { 6 }),
-                valkey: Some(80),
-            }
+            let redis = Some(if wants_functions && !self.functions.is_empty() { 10 } else { 6 });
+            DataNeeds { redis, redis_lossless: redis, valkey: Some(80) }
         };
         let target = rdb_target(&begin.reader, needs);
         let sizes = (0..self.keyspace.databases())

@@ -45,7 +45,18 @@ pub fn needs(value: &Value) -> Needs {
     let mut needs = Needs::default();
     match value {
         Value::Hash(hash) if hash.volatile > 0 => needs.add(Need::FieldExpiry),
-        Value::Stream(_) => needs.add(Need::Streams),
+        Value::Stream(stream) => {
+            needs.add(Need::Streams);
+            // What a loader makes up of length and groups is something else, if only of an empty stream's first entry.
+            let length = stream.entries.len() as u64;
+            if length == 0
+                || stream.entries_added != length
+                || stream.max_deleted_id != StreamId::default()
+                || !stream.groups.is_empty()
+            {
+                needs.add(Need::StreamCounters);
+            }
+        }
         Value::Opaque(value) => needs.merge(value.needs()),
         _ => {}
     }

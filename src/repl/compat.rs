@@ -57,6 +57,8 @@ pub struct Compat {
     pub backlog_in_blocks: bool,
     /// Whether an output limit below the backlog's size is taken for the backlog's size: 7.0 and later.
     pub limit_spares_backlog: bool,
+    /// The newest RDB version of the `REDIS…` form that it reads.
+    pub rdb_version: u16,
     /// Whether a low RDB version is sent without a file in between even where `repl-diskless-sync` is off: Valkey 9.
     pub old_versions_diskless: bool,
 }
@@ -106,6 +108,15 @@ impl Compat {
             reconnects_at_once: reached(major, minor, 6, 2),
             backlog_in_blocks: major >= 7,
             limit_spares_backlog: major >= 7,
+            rdb_version: match (major, minor) {
+                (8.., _) | (7, 4..) => 12,
+                (7, 2..) => 11,
+                (7, _) => 10,
+                (5.., _) => 9,
+                (4, _) => 8,
+                (3, 2..) => 7,
+                _ => 6,
+            },
             old_versions_diskless: false,
         }
     }

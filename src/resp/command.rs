@@ -522,7 +522,7 @@ impl CommandDecoder {
     }
 
     fn begin_argument(&mut self, length: u64, left: usize) {
-        if self.kept.arguments.len() < MAX_KEPT_ARGUMENTS {
+        if self.keep == usize::MAX || self.kept.arguments.len() < MAX_KEPT_ARGUMENTS {
             self.kept.arguments.push(KeptArgument { start: self.kept.heap.len(), kept: 0, length });
         }
         self.state = match length {

@@ -203,3 +203,21 @@ proptest! {
         prop_assert_eq!(replies(&[&bytes]), replies(&pieces));
     }
 }
+
+/// A replica must not miss one: SREM of 99 500 members comes in many slices.
+#[test]
+fn who_wants_all_gets_all_arguments() {
+    let words: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
+    let mut wire = Vec::new();
+    super::encode(&mut wire, words.iter().map(String::as_bytes));
+    let (first, second) = wire.split_at(wire.len() / 2);
+    let mut decoder = CommandDecoder::new(usize::MAX);
+    let mut input = first;
+    assert!(matches!(decoder.next(&mut input), Step::NeedMore));
+    let mut input = second;
+    let Step::Command(command) = decoder.next(&mut input) else { panic!("a command") };
+    let mut ranges = Vec::new();
+    let bytes = command.locate(&mut ranges);
+    assert_eq!(ranges.len(), words.len());
+    assert!(ranges.iter().zip(&words).all(|(&(from, until), word)| &bytes[from..until] == word.as_bytes()));
+}

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -75,6 +75,8 @@ pub struct Wire {
 }
 
 struct State {
+    target: AtomicU16,
+    connections: AtomicUsize,
     open: AtomicBool,
     ended: AtomicBool,
     pairs: Mutex<Vec<Weak<Pair>>>,
@@ -89,20 +91,24 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (open, ended) = (AtomicBool::new(true), AtomicBool::new(false));
-        let state = Arc::new(State { open, ended, pairs: Mutex::default() });
-        let (shared, target) = (state.clone(), server.port);
+        let target = AtomicU16::new(server.port);
+        let state = Arc::new(State { target, connections: AtomicUsize::new(0), open, ended, pairs: Mutex::default() });
+        let shared = state.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
                 if shared.ended.load(Ordering::SeqCst) {
                     return;
                 }
                 let Ok(client) = client else { continue };
+                shared.connections.fetch_add(1, Ordering::SeqCst);
                 // Under the lock, so that a cut misses none.
                 let mut pairs = lock(&shared.pairs);
                 if !shared.open.load(Ordering::SeqCst) {
                     continue;
                 }
-                let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+                let Ok(server) = TcpStream::connect(("127.0.0.1", shared.target.load(Ordering::SeqCst))) else {
+                    continue;
+                };
                 let _ = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
                 let pair = Arc::new([client, server]);
                 pairs.retain(|pair| pair.strong_count() > 0);
@@ -121,6 +127,16 @@ impl Wire {
         for pair in lock(&self.state.pairs).drain(..) {
             pair.upgrade().iter().flat_map(|pair| pair.iter()).for_each(shut);
         }
+    }
+
+    /// How many connections have come.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Leads to another server from now on.
+    pub fn lead_to(&self, server: &Running) {
+        self.state.target.store(server.port, Ordering::SeqCst);
     }
 
     /// Cuts what there is, and connects nobody any more.
@@ -154,15 +170,7 @@ fn shut(socket: &TcpStream) {
 
 fn pass_on(mut from: &TcpStream, mut to: &TcpStream) {
     let mut buffer = vec![0; 64 << 10];
-    // DEBUGGING
-    let mut record = std::env::var("MATRIX_RECORD").ok().map(|dir| {
-        std::fs::File::create(format!("{dir}/{}-{}", from.peer_addr().unwrap().port(), to.peer_addr().unwrap().port()))
-            .unwrap()
-    });
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        if let Some(it) = &mut record {
-            it.write_all(&buffer[..read]).unwrap();
-        }
         if to.write_all(&buffer[..read]).is_err() {
             break;
         }
@@ -220,6 +228,7 @@ pub fn agree(cell: &str, master: &Running, replicas: &[&Running]) {
         std::iter::once(&master).chain(replicas).map(|it| (*it, it.client())).collect();
     let end = Instant::now() + PATIENCE;
     let mut differs_since = None;
+    let mixed = replicas.iter().any(|replica| replica.server != master.server);
     loop {
         let before: Vec<_> = clients.iter_mut().map(|(_, client)| offset(client)).collect();
         let level = before[0].is_some() && before.iter().all(|offset| *offset == before[0]);
@@ -227,14 +236,17 @@ pub fn agree(cell: &str, master: &Running, replicas: &[&Running]) {
             let views: Vec<View> = clients.iter_mut().map(|(_, client)| View::of(client)).collect();
             let details = views.iter().all(|view| view.digest == views[0].digest && view.sizes == views[0].sizes);
             let details: Vec<_> = if details {
-                clients.iter_mut().map(|(it, client)| details_of(it, client)).collect()
+                clients.iter_mut().map(|(it, client)| details_of(it, client, mixed)).collect()
             } else {
                 Vec::new()
             };
             let after: Vec<_> = clients.iter_mut().map(|(_, client)| offset(client)).collect();
             // Nothing has come meanwhile: what differs now differs for ever, but for what was just expiring.
             if before == after {
-                let same = details.iter().all(|it| *it == details[0]);
+                // Of 6.2 no time can be asked for.
+                let mut told = details.iter().filter(|it| !(mixed && it.is_empty()));
+                let first = told.next();
+                let same = told.all(|it| Some(it) == first);
                 if same && views.iter().all(|view| *view == views[0]) {
                     return;
                 }
@@ -304,7 +316,7 @@ fn command(words: &[&[u8]]) -> Words {
 }
 
 /// What digests do not cover: expiry times, groups, functions.
-fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String> {
+fn details_of(server: &Running, client: &mut Client, mixed: bool) -> BTreeMap<String, String> {
     let mut details = BTreeMap::new();
     let since70 = server.server != Server::Redis62;
     let fields = matches!(server.server, Server::Redis82 | Server::Valkey91);
@@ -321,16 +333,20 @@ fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String>
         for (key, kind) in keys.iter().zip(types) {
             let name = format!("{db} {}", key.escape_ascii());
             match kind.text().as_str() {
-                "hash" if fields => {
+                "hash" if fields && !mixed => {
                     let mut names: Vec<_> =
                         client.ask(&[b"HKEYS", &key[..]]).array().into_iter().map(Reply::bytes).collect();
                     names.sort();
-                    for field in names {
-                        let expires = client.ask(&[b"HPEXPIRETIME", &key[..], b"FIELDS", b"1", &field]);
+                    let count = names.len().to_string();
+                    let asked = [b"HPEXPIRETIME", &key[..], b"FIELDS", count.as_bytes()];
+                    let asked: Words = asked.iter().map(|word| word.to_vec()).chain(names.iter().cloned()).collect();
+                    // Of a hash that has just expired there is nothing to tell.
+                    let Reply::Array(Some(times)) = client.ask(&asked) else { continue };
+                    for (field, expires) in names.iter().zip(times) {
                         details.insert(format!("{name} {} expires", field.escape_ascii()), shown(&expires));
                     }
                 }
-                "stream" => {
+                "stream" if !mixed => {
                     let stream = client.ask(&command(&[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]));
                     details.insert(name, shown(&shared_facts(server.server, stream)));
                 }
@@ -338,7 +354,7 @@ fn details_of(server: &Running, client: &mut Client) -> BTreeMap<String, String>
             }
         }
     }
-    if since70 {
+    if since70 && !mixed {
         for library in client.ask(&["FUNCTION", "LIST", "WITHCODE"]).array() {
             // Ours keeps the code, and does not know which functions it makes.
             let library = library.array();

@@ -14,6 +14,7 @@
 #![allow(unreachable_pub, reason = "it is a module of several tests")]
 #![allow(dead_code, reason = "not every test needs all of it")]
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -170,7 +171,9 @@ impl Server {
             };
             let said = fs::read_to_string(&log).unwrap_or_default();
             match exited {
-                false => return Ok(Running { server: self, ours: false, port, child, folder }),
+                false => {
+                    return Ok(Running { server: self, ours: false, password: Cell::new(None), port, child, folder });
+                }
                 true if said.contains("Address already in use") => {}
                 true => return Err(format!("the server has ended: {}", tail(&log))),
             }
@@ -267,6 +270,8 @@ pub struct Running {
     pub server: Server,
     /// It is `repltool serve`.
     pub ours: bool,
+    /// What its default user has to say, where it has to.
+    pub password: Cell<Option<&'static str>>,
     pub port: u16,
     child: Stopped,
     folder: TempDir,
@@ -275,7 +280,21 @@ pub struct Running {
 impl Running {
     /// A connection of its own.
     pub fn client(&self) -> Client {
-        Client::new(TcpStream::connect(("127.0.0.1", self.port)).unwrap())
+        let mut client = Client::new(TcpStream::connect(("127.0.0.1", self.port)).unwrap());
+        if let Some(password) = self.password.get() {
+            client.ask(&["AUTH", password]);
+        }
+        client
+    }
+
+    /// Ends it, its data saved, and gives its folder.
+    pub fn shut_down(self) -> TempDir {
+        let Self { mut child, folder, .. } = self;
+        let mut client = Client::new(TcpStream::connect(("127.0.0.1", self.port)).unwrap());
+        let said = client.try_ask(&["SHUTDOWN", "SAVE"]);
+        assert!(said.is_err(), "{:?} does not shut down: {said:?}", self.server);
+        child.0.wait().unwrap();
+        folder
     }
 
     /// The process.

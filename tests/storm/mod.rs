@@ -35,11 +35,9 @@ enum Known {
     Scripts,
     /// The same with functions.
     Functions,
-    /// Those that have DUMP: not ours.
-    Dump,
 }
 
-use Known::{All, Dump, Fields, Functions, Redis82, Scripts, Since70, Valkey81, Valkey91};
+use Known::{All, Fields, Functions, Redis82, Scripts, Since70, Valkey81, Valkey91};
 
 /// What may come. In braces: a key by the letter of its type (`s`tring, `l`ist, `S`et, `z`set, `y` one whose scores are 0, `h`ash, strea`x`, `p`f,
 /// `b`itmap, `g`eo, `k` any of them), `v`alue, `m`ember, `i`nteger, `n` small count, `f`loat score, `t` a time to live of
@@ -283,10 +281,22 @@ const LINES: &[(Known, &str)] = &[
     (Since70, "FUNCTION LOAD REPLACE @library"),
     (Functions, "FUNCTION DELETE storm"),
     // Serialized values.
-    (Dump, "RESTORE {k} 0 @dump REPLACE"),
-    (Dump, "RESTORE {k} {U} @dump REPLACE"),
-    (Dump, "RESTORE {k} {B} @dump REPLACE ABSTTL IDLETIME 5"),
-    (Dump, "RESTORE {k} 0 @dump"),
+    (All, "RESTORE {k} 0 @dump REPLACE"),
+    (All, "RESTORE {k} {U} @dump REPLACE"),
+    (All, "RESTORE {k} {B} @dump REPLACE ABSTTL IDLETIME 5"),
+    (All, "RESTORE {k} 0 @dump"),
+    // What is too large for the compact encodings.
+    (All, "RPUSH {l} @many"),
+    (All, "SADD {S} @many"),
+    (All, "SADD {S} @numbers"),
+    (All, "ZADD {z} @scored"),
+    (All, "HSET {h} @pairs"),
+    (All, "PFADD {p} @many"),
+    (All, "SETRANGE {s} 70000 {v}"),
+    (All, "SETBIT {b} 100{n} 1"),
+    // What is no write, and is in the stream all the same.
+    (All, "WAIT 1 3"),
+    (All, "SORT {l} BY nosort GET # LIMIT 0 9 STORE {l}"),
 ];
 
 const SET: &str = "redis.call('set', KEYS[1], ARGV[1]) redis.call('Rpush', KEYS[2], ARGV[1], 'x') \
@@ -339,7 +349,6 @@ pub struct Storm {
     /// The time, in milliseconds since 1970.
     now: u64,
     lines: Vec<&'static str>,
-    /// No types or forms that 6.2 does not have.
     plain: bool,
 }
 
@@ -349,12 +358,15 @@ impl Storm {
         Self::with(seed, master, false)
     }
 
-    /// For this master, and nothing that an RDB of 6.2 cannot hold.
+    /// For this master, and nothing that a replica of any other kind would not take: no forms newer than 6.2, no groups
+    /// and no floats in hashes (what goes into the stream differs), no scores with fractions (which are text in digests).
     pub fn plain(seed: u64, master: &Running) -> Self {
         Self::with(seed, master, true)
     }
 
     fn with(seed: u64, master: &Running, plain: bool) -> Self {
+        let other = std::env::var("STORM_SEED").map_or(0, |seed| seed.parse::<u64>().expect("a number in STORM_SEED"));
+        let seed = seed.wrapping_add(other << 16);
         let mut storm = Self {
             state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             server: master.server,
@@ -365,7 +377,10 @@ impl Storm {
             lines: Vec::new(),
             plain,
         };
-        storm.lines = LINES.iter().filter(|(known, _)| storm.knows(*known)).map(|(_, line)| *line).collect();
+        let groups = ["XGROUP", "XREADGROUP", "XCLAIM", "XAUTOCLAIM", "STOREDIST", "HINCRBYFLOAT"];
+        let fits = |line: &str| !plain || !line.split(' ').any(|word| groups.contains(&word));
+        let lines = LINES.iter().filter(|(known, line)| storm.knows(*known) && fits(line));
+        storm.lines = lines.map(|(_, line)| *line).collect();
         storm
     }
 
@@ -373,12 +388,13 @@ impl Storm {
         let server = self.server;
         match known {
             All => true,
+            _ if self.plain => false,
             Since70 => server != Server::Redis62,
             Redis82 => server == Server::Redis82,
             Valkey81 => server.is_valkey(),
             Valkey91 => server == Server::Valkey91,
-            Fields => !self.plain && matches!(server, Server::Redis82 | Server::Valkey91),
-            Scripts | Dump => !self.ours,
+            Fields => matches!(server, Server::Redis82 | Server::Valkey91),
+            Scripts => !self.ours,
             Functions => !self.ours && server != Server::Redis62,
         }
     }
@@ -389,7 +405,7 @@ impl Storm {
         self.look(&mut client);
         // Groups to read by, which the storm destroys now and then.
         let mut batch: Vec<Words> = Vec::new();
-        for _ in 0..12 {
+        for _ in 0..if self.plain { 0 } else { 12 } {
             let line = self.fill("XGROUP CREATE {x} {w} 0 MKSTREAM");
             batch.push(line);
         }
@@ -409,7 +425,7 @@ impl Storm {
                     4 if self.below(4) == 0 => {
                         let db = 10 + self.below(3);
                         batch.push(words(&format!("SELECT {db}")));
-                        batch.push(words("FLUSHDB"));
+                        batch.push(words(if db == 11 { "FLUSHDB ASYNC" } else { "FLUSHDB" }));
                     }
                     _ => self.push(&mut batch),
                 }
@@ -442,14 +458,13 @@ impl Storm {
     fn look(&mut self, client: &mut Client) {
         let time = client.ask(&["TIME"]).array();
         self.now = time[0].clone().text().parse::<u64>().unwrap() * 1000;
-        if self.knows(Dump) {
-            let kinds = if self.plain { "slSzhxpb" } else { "slSzhxpbg" };
-            for _ in 0..4 {
-                let kind = kinds.chars().nth(self.below(kinds.len())).unwrap();
-                let key = self.key(kind);
-                if let Reply::Bulk(Some(dump)) = client.ask(&["DUMP", &key]) {
-                    self.dump = dump;
-                }
+        // What is dumped is newer than some replicas where they are of all kinds.
+        for _ in 0..if self.plain { 0 } else { 4 } {
+            let kinds = "slSzhxpbg";
+            let kind = kinds.chars().nth(self.below(kinds.len())).unwrap();
+            let key = self.key(kind);
+            if let Reply::Bulk(Some(dump)) = client.ask(&["DUMP", &key]) {
+                self.dump = dump;
             }
         }
     }
@@ -466,10 +481,14 @@ impl Storm {
 
     /// Clients wait for keys, and get something.
     fn wait_and_wake(&mut self, master: &Running) {
-        let known: Vec<_> = WAITERS.iter().filter(|(known, ..)| self.knows(*known)).collect();
+        let fits = |waits: &[&str]| !self.plain || !waits[0].starts_with('X');
+        let known: Vec<_> = WAITERS.iter().filter(|(known, waits, _)| self.knows(*known) && fits(waits)).collect();
         let (_, waits, wakes) = known[self.below(known.len())];
         let mut client = master.client();
-        client.many(&[words("DEL wl1 wl2 wz1 wz2 wS wx"), words("XGROUP CREATE wx wg $ MKSTREAM")]);
+        client.many(&[words("DEL wl1 wl2 wz1 wz2 wS wx")]);
+        if waits.iter().any(|line| line.contains(" wx ")) {
+            client.ask(&["XGROUP", "CREATE", "wx", "wg", "$", "MKSTREAM"]);
+        }
         let mut waiting = Vec::new();
         for line in *waits {
             let before = blocked(&mut client);
@@ -509,7 +528,19 @@ impl Storm {
 
     /// Puts words in the place of braces.
     fn fill(&mut self, line: &str) -> Words {
-        line.split_ascii_whitespace().map(|word| self.word(word)).collect()
+        line.split_ascii_whitespace().flat_map(|word| self.expand(word)).collect()
+    }
+
+    /// A word, or some hundred of them.
+    fn expand(&mut self, word: &str) -> Words {
+        let form: &[&str] = match word {
+            "@many" => &["{m}-{i}-{n}"],
+            "@numbers" => &["{n}{n}{n}{n}"],
+            "@scored" => &["{f}", "{m}-{i}-{n}"],
+            "@pairs" => &["{m}-{i}-{n}", "{i}"],
+            _ => return vec![self.word(word)],
+        };
+        (0..100 + self.below(200)).flat_map(|_| form).map(|word| self.word(word)).collect()
     }
 
     fn word(&mut self, word: &str) -> Vec<u8> {
@@ -521,11 +552,14 @@ impl Storm {
             "@dump" => return self.dump.clone(),
             _ => {}
         }
-        let Some((before, rest)) = word.split_once('{') else { return word.into() };
-        let (what, after) = rest.split_once('}').unwrap();
-        let mut bytes = before.as_bytes().to_vec();
-        bytes.extend(self.made_up(what.chars().next().unwrap()));
-        bytes.extend(after.as_bytes());
+        let (mut bytes, mut rest) = (Vec::new(), word);
+        while let Some((before, after)) = rest.split_once('{') {
+            let (what, after) = after.split_once('}').unwrap();
+            bytes.extend(before.as_bytes());
+            bytes.extend(self.made_up(what.chars().next().unwrap()));
+            rest = after;
+        }
+        bytes.extend(rest.as_bytes());
         bytes
     }
 
@@ -553,6 +587,7 @@ impl Storm {
             'm' => format!("m{}", self.below(14)),
             'i' => (self.below(40) as i64 - 12).to_string(),
             'n' => (1 + self.below(6)).to_string(),
+            'f' if self.plain => (self.below(1000) as i64 - 300).to_string(),
             'f' => self.pick(&["0.1", "-3.25", "1e21", "17", "3.141592653589793", "123456789.123", "2.5e-7", "5e17"]),
             't' => (1 + self.below(90)).to_string(),
             'T' => (3600 + self.below(9000)).to_string(),

@@ -65,7 +65,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use self::failover::Failover;
@@ -78,6 +78,7 @@ use super::backlog::Backlog;
 use super::compat::{Compat, TwoChannel};
 use super::event::Replid;
 use super::history::{History, IdSource};
+use crate::bounds::REFUSING_REPLICAS;
 use crate::units::{Moment, Offset};
 
 /// A client connection, by the id that the server gives it (CLIENT ID); Redis's replicas name it on the wire.
@@ -387,6 +388,8 @@ struct Connection {
     /// The last time that the payload moved.
     progress: Moment,
     soft_since: Option<Moment>,
+    /// It was given an RDB, and no ACK has come since: whether it has loaded it is not known.
+    loads: bool,
 }
 
 impl Connection {
@@ -402,13 +405,19 @@ impl Connection {
             ack_time: now,
             progress: now,
             soft_since: None,
+            loads: false,
         }
     }
 
     fn reader(&self) -> Reader {
         let Facts { version, psync2, rdb_channel_repl, rdb_only, ref filter, rdb_channel, .. } = self.facts;
         let tool = (rdb_only && !rdb_channel) || filter.is_some();
-        Reader { version, psync2, rdb_channel_repl, tool }
+        Reader { version, psync2, rdb_channel_repl, tool, likely: 0 }
+    }
+
+    /// Where it listens, as far as it is known: the same again when it comes again.
+    fn place(&self) -> (String, u16) {
+        (self.facts.ip.clone().unwrap_or_else(|| self.peer.clone()), self.facts.port)
     }
 }
 
@@ -438,6 +447,8 @@ pub struct Master {
     snapshots: Vec<Snapshot>,
     snapshot_count: u64,
     waiting: Vec<Waiting>,
+    /// Replicas that have let go of an RDB instead of loading it: host and port.
+    refusing: BTreeSet<(String, u16)>,
     failover: Failover,
     stats: Stats,
     actions: VecDeque<Action>,
@@ -468,6 +479,7 @@ impl Master {
             connections: BTreeMap::new(),
             snapshots: Vec::new(),
             snapshot_count: 0,
+            refusing: BTreeSet::new(),
             waiting: Vec::new(),
             failover: Failover::None,
             stats: Stats::default(),
@@ -606,6 +618,13 @@ impl Master {
 
     /// The connection is over, whoever closed it.
     pub fn closed(&mut self, connection: ConnectionId, now: Moment) {
+        if let Some(gone) = self.connections.get(&connection).filter(|gone| gone.loads) {
+            // Perhaps it could not read it: the next one will be older, and if that was not it, like this one again.
+            let place = gone.place();
+            if !self.refusing.remove(&place) && self.refusing.len() < REFUSING_REPLICAS {
+                self.refusing.insert(place);
+            }
+        }
         self.forget(connection, now);
     }
 

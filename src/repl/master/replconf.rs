@@ -135,6 +135,7 @@ impl Master {
             connection.fack = connection.fack.max(fack);
         }
         connection.ack_time = now;
+        connection.loads = false;
         match connection.state {
             State::Online { await_ack: true } | State::SendBulkAndStream | State::BgRdbLoad => {
                 connection.state = State::Online { await_ack: false };

@@ -84,6 +84,10 @@ impl Master {
     fn sort_of(&self, connection: &Connection) -> Sort {
         let facts = &connection.facts;
         let mut reader = connection.reader();
+        let unknown = reader.psync2 && reader.version.is_none() && !reader.rdb_channel_repl && !reader.tool;
+        if unknown && !self.refusing.contains(&connection.place()) {
+            reader.likely = self.settings.compat.rdb_version;
+        }
         let channel = if facts.rdb_channel { self.settings.compat.two_channel } else { None };
         match channel {
             Some(TwoChannel::RdbChannel) => {
@@ -210,6 +214,7 @@ impl Master {
         connection.state = State::WaitBgsaveEnd { snapshot };
         connection.next = offset.next_byte();
         connection.progress = now;
+        connection.loads = true;
         let (main, rdb_channel) = (connection.facts.main, connection.facts.rdb_channel);
         let two_channel = if rdb_channel { self.settings.compat.two_channel } else { None };
         if !connection.pre_psync {

@@ -95,6 +95,7 @@ impl Master {
         let replid = self.history.replid();
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.next = byte;
+        let place = connection.place();
         connection.ack = Offset(0);
         connection.ack_time = now;
         let main_channel = connection.facts.rdb.is_some_and(|rdb| self.waiting.iter().any(|w| w.rdb == rdb));
@@ -104,6 +105,8 @@ impl Master {
             let rdb = connection.facts.rdb;
             self.waiting.retain(|waiting| Some(waiting.rdb) != rdb);
         }
+        // Whatever it was given last, it has loaded.
+        self.refusing.remove(&place);
         self.stats.partial_ok += 1;
         self.write(id, line);
         self.tell(Told::Partial { connection: id, byte, bytes: end.saturating_sub(byte) });

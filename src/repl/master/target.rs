@@ -12,6 +12,9 @@
 //! A replica that does not say what it is gets the oldest version that the data allows and that all its kind read. Real
 //! masters fail where they need not: a 7.0 cannot feed a 6.2, nor a Valkey 9.1 (which then writes REDIS0011) a 7.0
 //! (seen in captures: "Can't handle RDB format version", full sync after full sync for ever).
+//!
+//! Where something would be left out in that version (streams' counters, before 10), it is taken for a server like
+//! this one until it has let go of a full sync: most are, and the others come again.
 
 use crate::rdb::{Format, Header};
 
@@ -26,6 +29,8 @@ pub struct Reader {
     pub rdb_channel_repl: bool,
     /// `rdb-only 1` or a filter without a version: a tool that stores the RDB.
     pub tool: bool,
+    /// The newest `REDIS…` version that it may be taken to read if it is like this server; 0 where it is known not to be.
+    pub likely: u16,
 }
 
 /// The oldest version of each format that can hold the data; `None` where none can.
@@ -33,6 +38,8 @@ pub struct Reader {
 pub struct DataNeeds {
     /// Of `REDIS…`.
     pub redis: Option<u16>,
+    /// The oldest of `REDIS…` in which nothing at all is left out.
+    pub redis_lossless: Option<u16>,
     /// Of `VALKEY…`.
     pub valkey: Option<u16>,
 }
@@ -88,7 +95,10 @@ pub fn rdb_target(reader: &Reader, needs: DataNeeds) -> RdbTarget {
     }
     let (sure, newest) = reader.redis();
     match (needs.redis, needs.valkey) {
-        (Some(needed), _) => RdbTarget { header: redis(needed.max(sure)), readable: needed <= newest },
+        (Some(needed), _) => {
+            let spares = needs.redis_lossless.map_or(0, |lossless| lossless.min(reader.likely));
+            RdbTarget { header: redis(needed.max(sure).max(spares)), readable: needed <= newest }
+        }
         (None, needed) => RdbTarget { header: valkey(needed.unwrap_or(80)), readable: false },
     }
 }
@@ -97,10 +107,10 @@ pub fn rdb_target(reader: &Reader, needs: DataNeeds) -> RdbTarget {
 mod tests {
     use super::*;
 
-    const PLAIN: DataNeeds = DataNeeds { redis: Some(6), valkey: Some(80) };
-    const STREAMS: DataNeeds = DataNeeds { redis: Some(9), valkey: Some(80) };
-    const FIELD_EXPIRY: DataNeeds = DataNeeds { redis: Some(12), valkey: Some(80) };
-    const SLOT_IMPORT: DataNeeds = DataNeeds { redis: None, valkey: Some(80) };
+    const PLAIN: DataNeeds = DataNeeds { redis: Some(6), redis_lossless: Some(6), valkey: Some(80) };
+    const STREAMS: DataNeeds = DataNeeds { redis: Some(9), redis_lossless: Some(10), valkey: Some(80) };
+    const FIELD_EXPIRY: DataNeeds = DataNeeds { redis: Some(12), redis_lossless: Some(12), valkey: Some(80) };
+    const SLOT_IMPORT: DataNeeds = DataNeeds { redis: None, redis_lossless: None, valkey: Some(80) };
 
     #[track_caller]
     fn target(reader: Reader, needs: DataNeeds, header: &str, readable: bool) {
@@ -114,7 +124,7 @@ mod tests {
         target(of((9, 1, 2)), PLAIN, "VALKEY080", true);
         target(of((9, 1, 2)), FIELD_EXPIRY, "VALKEY080", true);
         target(of((9, 2, 0)), PLAIN, "VALKEY081", true);
-        target(of((9, 1, 2)), DataNeeds { redis: Some(9), valkey: None }, "REDIS0011", true);
+        target(of((9, 1, 2)), DataNeeds { valkey: None, ..STREAMS }, "REDIS0011", true);
         target(of((8, 1, 8)), PLAIN, "REDIS0011", true);
         target(of((8, 1, 8)), FIELD_EXPIRY, "REDIS0012", false);
     }
@@ -126,6 +136,9 @@ mod tests {
         target(modern, STREAMS, "REDIS0009", true);
         target(modern, FIELD_EXPIRY, "REDIS0012", true);
         target(modern, SLOT_IMPORT, "VALKEY080", false);
+        target(Reader { likely: 9, ..modern }, STREAMS, "REDIS0009", true);
+        target(Reader { likely: 12, ..modern }, STREAMS, "REDIS0010", true);
+        target(Reader { likely: 12, ..modern }, PLAIN, "REDIS0008", true);
         target(Reader::default(), PLAIN, "REDIS0006", true);
         target(Reader { rdb_channel_repl: true, ..modern }, PLAIN, "REDIS0012", true);
         target(Reader { tool: true, ..Reader::default() }, PLAIN, "REDIS0009", true);

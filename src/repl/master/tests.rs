@@ -729,3 +729,28 @@ fn acks_only_go_forward_and_count_for_wait() {
     bench.wait(1_000);
     assert_eq!(bench.master.good_replicas(bench.now), 0);
 }
+
+/// A 6.2 does not read what a 7.0 loses nothing by, and says so only by going away.
+#[test]
+fn who_lets_go_of_an_rdb_gets_an_older_one() {
+    let mut bench = bench(|_| {});
+    let likely = |bench: &mut Bench, id| {
+        bench.master.introduce(id, "10.0.0.1", bench.now);
+        bench.say(id, "REPLCONF listening-port 16490");
+        bench.say(id, "REPLCONF capa eof capa psync2");
+        bench.say(id, "PSYNC ? -1");
+        let begin = bench.snapshot();
+        bench.master.snapshot_finished(begin.id, bench.now);
+        begin.reader.likely
+    };
+    for expected in [10, 0, 10] {
+        assert_eq!(likely(&mut bench, A), expected);
+        bench.master.closed(A, bench.now);
+    }
+    // Once it has loaded one, that one was right.
+    for _ in 0..2 {
+        assert_eq!(likely(&mut bench, A), 0);
+        bench.say(A, "REPLCONF ACK 0");
+        bench.master.closed(A, bench.now);
+    }
+}
