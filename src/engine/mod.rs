@@ -32,6 +32,7 @@ mod reply;
 pub mod request;
 pub mod save;
 pub mod server;
+mod subscriptions;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -41,7 +42,7 @@ pub mod value;
 pub use clients::{Blocked, BlockedOn, Clients, Closing, Counts, Kind, Queue, Replies, Session, SessionId};
 pub use config::{Config, ConfigError, OutputLimit, split};
 pub use context::{Context, Origin};
-pub use core::{Audience, Engine, Request, Stats};
+pub use core::{ConfigFile, Engine, Request, Stats};
 pub use dialect::{Dialect, Family};
 pub use digest::Digest;
 pub use error::CommandError;

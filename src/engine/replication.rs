@@ -390,6 +390,14 @@ impl Engine {
 
     /// A connection to the master has been made, or is over, or could not be made.
     pub fn link_changed(&mut self, channel: Channel, connected: bool, now: i64) {
+        if channel == Channel::Main {
+            self.link.session = Session::default();
+            if let Some((host, port)) = self.link.master.as_ref().filter(|_| connected) {
+                let peer = format!("{host}:{port}");
+                let id = self.clients.next_id();
+                self.link.session = Session { kind: Kind::Master, ..Session::new(id, peer, String::new(), now) };
+            }
+        }
         if let Some(replica) = &mut self.replica {
             if connected {
                 replica.connected(channel, Moment::at(now));

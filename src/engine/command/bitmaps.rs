@@ -18,8 +18,8 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("BITCOUNT", -2, READ, Keys::ONE, bitcount),
     Spec::new("BITPOS", -3, READ, Keys::ONE, bitpos),
     Spec::new("BITOP", -4, WRITE, Keys::new(2, -1, 1), bitop),
-    Spec::new("BITFIELD", -2, WRITE, Keys::ONE, bitfield),
-    Spec::new("BITFIELD_RO", -2, FAST_READ, Keys::ONE, bitfield_ro).only(|dialect| dialect.since(6, 0)),
+    Spec::new("BITFIELD", -2, WRITE, Keys::ONE, bitfield).since(3, 2),
+    Spec::new("BITFIELD_RO", -2, FAST_READ, Keys::ONE, bitfield_ro).since(6, 0),
 ];
 
 /// `proto-max-bulk-len`, which no bit may lie beyond.

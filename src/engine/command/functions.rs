@@ -16,7 +16,8 @@ const BIG_WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::NoScript];
 const READ: &[Flag] = &[Flag::NoScript];
 
 pub(super) const COMMANDS: &[Spec] = &[
-    Spec::container("FUNCTION").only(|dialect| dialect.since(7, 0)),
+    Spec::container("FUNCTION", READ, Keys::NONE).since(7, 0),
+    Spec::new("FUNCTION|HELP", 2, &[Flag::Loading, Flag::Stale], Keys::NONE, super::help),
     Spec::new("FUNCTION|LOAD", -3, BIG_WRITE, Keys::NONE, load),
     Spec::new("FUNCTION|DELETE", 3, WRITE, Keys::NONE, delete),
     Spec::new("FUNCTION|FLUSH", -2, WRITE, Keys::NONE, flush),

@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("PFADD", -2, &[Flag::Write, Flag::DenyOom, Flag::Fast], Keys::ONE, pfadd),
     Spec::new("PFCOUNT", -2, &[Flag::Read, Flag::MayReplicate], Keys::ALL, pfcount),
     Spec::new("PFMERGE", -2, &[Flag::Write, Flag::DenyOom], Keys::ALL, pfmerge),
-    Spec::new("PFDEBUG", 3, &[Flag::Write, Flag::DenyOom, Flag::Admin], Keys::new(2, 2, 1), pfdebug),
+    Spec::new("PFDEBUG", 3, &[Flag::Write, Flag::DenyOom, Flag::Admin], Keys::new(2, 2, 1), pfdebug).before(7, 0, -3),
     Spec::new("PFSELFTEST", 1, &[Flag::Admin], Keys::NONE, pfselftest),
 ];
 

@@ -11,14 +11,14 @@ const ADMIN: &[Flag] = &[Flag::Admin, Flag::Stale, Flag::NoScript];
 const ANYTIME: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
 
 pub(super) const COMMANDS: &[Spec] = &[
-    Spec::new("REPLICAOF", 3, ADMIN, Keys::NONE, replicaof),
+    Spec::new("REPLICAOF", 3, ADMIN, Keys::NONE, replicaof).since(5, 0),
     Spec::new("SLAVEOF", 3, ADMIN, Keys::NONE, replicaof),
     Spec::new("REPLCONF", -1, ANYTIME, Keys::NONE, replconf),
-    Spec::new("PSYNC", -3, ADMIN, Keys::NONE, replconf),
-    Spec::new("SYNC", 1, ADMIN, Keys::NONE, replconf),
-    Spec::new("ROLE", 1, &[Flag::Admin, Flag::Fast, Flag::Loading, Flag::Stale, Flag::NoScript], Keys::NONE, role),
-    Spec::new("WAIT", 3, &[Flag::Blocking], Keys::NONE, wait),
-    Spec::new("FAILOVER", -1, ADMIN, Keys::NONE, failover),
+    Spec::new("PSYNC", -3, &[Flag::Admin, Flag::NoScript], Keys::NONE, replconf),
+    Spec::new("SYNC", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, replconf),
+    Spec::new("ROLE", 1, &[Flag::Fast, Flag::Loading, Flag::Stale, Flag::NoScript], Keys::NONE, role),
+    Spec::new("WAIT", 3, &[Flag::Blocking], Keys::NONE, wait).since(3, 0),
+    Spec::new("FAILOVER", -1, ADMIN, Keys::NONE, failover).since(6, 2),
 ];
 
 fn replicaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {

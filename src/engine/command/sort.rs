@@ -12,7 +12,7 @@ use crate::engine::value::{Blob, Decimal, List, Value};
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SORT", -2, &[Flag::Write, Flag::DenyOom], Keys::ONE, sort),
-    Spec::new("SORT_RO", -2, &[Flag::Read], Keys::ONE, sort_ro),
+    Spec::new("SORT_RO", -2, &[Flag::Read], Keys::ONE, sort_ro).since(7, 0),
 ];
 
 /// What a SORT asks for.

@@ -19,8 +19,8 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SETEX", 4, WRITE, Keys::ONE, setex),
     Spec::new("PSETEX", 4, WRITE, Keys::ONE, psetex),
     Spec::new("GETSET", 3, FAST_WRITE, Keys::ONE, getset),
-    Spec::new("GETDEL", 2, &[Flag::Write, Flag::Fast], Keys::ONE, getdel),
-    Spec::new("GETEX", -2, &[Flag::Write, Flag::Fast], Keys::ONE, getex),
+    Spec::new("GETDEL", 2, &[Flag::Write, Flag::Fast], Keys::ONE, getdel).since(6, 2),
+    Spec::new("GETEX", -2, &[Flag::Write, Flag::Fast], Keys::ONE, getex).since(6, 2),
     Spec::new("MGET", -2, FAST_READ, Keys::ALL, mget),
     Spec::new("MSET", -3, WRITE, Keys::new(1, -1, 2), mset),
     Spec::new("MSETNX", -3, WRITE, Keys::new(1, -1, 2), msetnx),
@@ -34,7 +34,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SUBSTR", 4, &[Flag::Read], Keys::ONE, getrange),
     Spec::new("SETRANGE", 4, WRITE, Keys::ONE, setrange),
     Spec::new("INCRBYFLOAT", 3, FAST_WRITE, Keys::ONE, incrbyfloat),
-    Spec::new("LCS", -3, &[Flag::Read], Keys::TWO, lcs).only(|dialect| dialect.since(7, 0)),
+    Spec::new("LCS", -3, &[Flag::Read], Keys::TWO, lcs).since(7, 0),
     Spec::new("DELIFEQ", 3, &[Flag::Write, Flag::Fast], Keys::ONE, delifeq)
         .only(|dialect| dialect.is_valkey_since(9, 0)),
     Spec::new("MSETEX", -4, WRITE, Keys::NONE, msetex)
