@@ -356,8 +356,19 @@ impl Engine {
         // Without a backlog there is no stream, and effects are nobody's.
         self.stream.set_idle(self.master.backlog().is_none());
         let written = reply.len();
-        let mut context =
-            Context { engine: self, session, reply, origin, now, changes: 0, effects_told: false, request: None };
+        let counts = origin == Origin::Client && spec.has(Flag::Read);
+        session.commands += 1;
+        let mut context = Context {
+            engine: self,
+            session,
+            reply,
+            origin,
+            now,
+            changes: 0,
+            effects_told: false,
+            counts,
+            request: None,
+        };
         let outcome = (spec.handler)(&mut context, args);
         let Context { changes, effects_told, request, .. } = context;
         if let Err(error) = outcome {

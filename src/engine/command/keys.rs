@@ -321,8 +321,10 @@ fn flush_mode(args: Args<'_>) -> Outcome {
 fn flushdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     flush_mode(args)?;
     let db = context.session.db;
+    // Before 7.0 nothing was told of a database that was empty.
+    let told = context.engine.dialect.since(7, 0) || context.engine.keyspace.size(db).keys > 0;
     context.engine.flush(db);
-    context.changes += 1;
+    context.changes += u64::from(told);
     context.reply.ok();
     Ok(())
 }
