@@ -10,8 +10,9 @@ use super::config::Config;
 use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
-use super::info::Process;
+use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
+use super::log::Level;
 use super::propagation::Stream;
 use super::random::Random;
 use super::replication::{Link, Task};
@@ -19,7 +20,7 @@ use super::reply::Reply;
 use super::subscriptions::Subscriptions;
 use super::users::Users;
 use super::value::{Blob, Value};
-use crate::repl::master::{self, Master};
+use crate::repl::master::{self, ConnectionId, Master};
 use crate::repl::replica::{self, Channel, Replica};
 use crate::units::Offset;
 
@@ -72,9 +73,14 @@ pub trait ConfigFile: std::fmt::Debug + Send {
 #[allow(missing_docs)]
 pub struct Stats {
     pub commands: u64,
-    pub commands_per_second: u64,
+    /// Bytes from clients and replicas, to clients, from the master, and of the stream to replicas.
     pub bytes_in: u64,
     pub bytes_out: u64,
+    pub link_bytes_in: u64,
+    pub stream_bytes_out: u64,
+    pub rates: Rates,
+    /// Connections that were cut since too much waited for them.
+    pub cut_for_output: u64,
     pub rejected: u64,
     pub expired_keys: u64,
     pub expired_fields: u64,
@@ -145,6 +151,8 @@ pub struct Engine {
     /// Who waits for which keys, in the order in which they came; and the keys that have got something.
     awaited: HashMap<(usize, Blob), VecDeque<SessionId>>,
     ready: VecDeque<(usize, Blob)>,
+    /// Where replicas say that they listen.
+    pub(super) replica_names: HashMap<ConnectionId, (String, u16)>,
     /// Who waits for replicas, or did.
     pub(super) awaits_replicas: Vec<SessionId>,
     table: command::Table,
@@ -185,6 +193,7 @@ impl Engine {
             broken: HashSet::new(),
             awaited: HashMap::new(),
             ready: VecDeque::new(),
+            replica_names: HashMap::new(),
             awaits_replicas: Vec::new(),
             table: command::Table::new(),
         };
@@ -240,11 +249,16 @@ impl Engine {
     /// Whether a session need not authenticate, or has.
     #[must_use]
     pub fn is_admitted(&self, session: &Session) -> bool {
-        session.user.is_some()
-            || match self.users.get(b"default") {
-                Some(default) => default.enabled && default.any_password,
-                None => self.config.text("requirepass").is_none(),
-            }
+        session.user.is_some() || self.lets_anybody_in()
+    }
+
+    /// Whether who comes is admitted without a password.
+    #[must_use]
+    pub fn lets_anybody_in(&self) -> bool {
+        match self.users.get(b"default") {
+            Some(default) => default.enabled && default.any_password,
+            None => self.config.text("requirepass").is_none(),
+        }
     }
 
     /// A command by its name, in any case.
@@ -679,6 +693,12 @@ impl Engine {
             self.unblock(&mut session);
             self.unwatch(&mut session);
             self.unsubscribe_all(&mut session);
+            let connection = ConnectionId(id.0);
+            if session.kind == Kind::Replica {
+                let name = self.replica_name(connection);
+                self.note(Level::Notice, format!("Connection with replica {name} lost."));
+            }
+            self.replica_names.remove(&connection);
         }
     }
 
@@ -708,6 +728,11 @@ impl Engine {
     pub(super) fn kill_master_link(&mut self, now: i64) {
         self.tasks.push_back(Task::Disconnect(Channel::Main));
         self.link_changed(Channel::Main, false, now);
+    }
+
+    /// How many keys somebody waits for.
+    pub(super) fn awaited_keys(&self) -> usize {
+        self.awaited.len()
     }
 
     /// Counts begin again at zero.

@@ -176,6 +176,22 @@ impl Keyspace {
             .map_or_else(Size::default, |database| Size { keys: database.table.len(), volatile: database.volatile })
     }
 
+    /// For how long the keys of a database that expire do so, on average over some of them, in milliseconds.
+    #[must_use]
+    pub fn average_ttl(&self, db: usize, now: i64) -> i64 {
+        const SAMPLES: usize = 64;
+        let Some(database) = self.databases.get(db) else { return 0 };
+        let left = database.due.iter().take(SAMPLES).map(|Reverse((at, _))| at.saturating_sub(now).max(0));
+        let (sum, count) = left.fold((0_i64, 0), |(sum, count), left| (sum.saturating_add(left), count + 1));
+        if database.volatile == 0 || count == 0 { 0 } else { sum / count }
+    }
+
+    /// How many hashes of a database have fields that expire.
+    #[must_use]
+    pub fn volatile_hashes(&self, db: usize) -> usize {
+        self.databases.get(db).map_or(0, |database| database.hashes.by_key.len())
+    }
+
     /// A key, expired or not.
     #[inline]
     #[must_use]

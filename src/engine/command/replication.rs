@@ -4,6 +4,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::clients::{Blocked, BlockedOn, Queue};
 use crate::engine::error::CommandError;
+use crate::engine::log::Level;
 use crate::repl::master::FailoverRequest;
 use crate::units::{Moment, Offset};
 
@@ -23,13 +24,19 @@ pub(super) const COMMANDS: &[Spec] = &[
 
 fn replicaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let now = context.now;
+    let by = context.session.line(now, context.engine.dialect);
     if args.is(1, "NO") && args.is(2, "ONE") {
         context.engine.unfollow(now);
+        context.engine.note(Level::Notice, format!("REPLICAOF NO ONE (user request from '{by}')"));
         context.reply.ok();
         return Ok(());
     }
-    let port = args.integer(2)?;
-    let port = u16::try_from(port).map_err(|_| CommandError::fixed("ERR Invalid master port"))?;
+    let invalid = CommandError::fixed("ERR Invalid master port");
+    let port = match context.engine.dialect.since(7, 0) {
+        true => args.integer(2).map_err(|_| invalid.clone())?,
+        false => args.integer(2)?,
+    };
+    let port = u16::try_from(port).map_err(|_| invalid)?;
     let host = String::from_utf8_lossy(args.get(1)).into_owned();
     if context.engine.followed().is_some_and(|followed| *followed == (host.clone(), port)) {
         context.reply.status("OK Already connected to specified master");
@@ -37,6 +44,7 @@ fn replicaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let start = context.engine.own_place();
     context.engine.follow(&host, port, start, now);
+    context.engine.note(Level::Notice, format!("REPLICAOF {host}:{port} enabled (user request from '{by}')"));
     context.reply.ok();
     Ok(())
 }

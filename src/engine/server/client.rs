@@ -81,7 +81,7 @@ impl Connection {
     ) -> io::Result<()> {
         let (mut reader, writer) = stream.split();
         loop {
-            let next = self.batch(shared, id);
+            let next = self.batch(shared, id, pipe);
             self.send_all(shared, &writer, id, pipe)?;
             let next = if pipe.closes.get() { Next::Close(Closing::AfterReply) } else { next };
             match next {
@@ -113,7 +113,13 @@ impl Connection {
                 biased;
                 read = reader.read_buf(&mut self.input), if reads => match read? {
                     0 => self.ended = true,
-                    read => shared.engine.borrow_mut().stats.bytes_in += read as u64,
+                    read => {
+                        let mut engine = shared.engine.borrow_mut();
+                        engine.stats.bytes_in += read as u64;
+                        if let Some(session) = engine.clients.get_mut(id) {
+                            session.bytes_in += read as u64;
+                        }
+                    }
                 },
                 () = pipe.wake.notified() => {}
                 writable = writer.writable(), if waits_to_send => writable?,
@@ -129,6 +135,15 @@ impl Connection {
             let before = self.output.len() - self.sent;
             self.send(writer)?;
             let left = self.output.len() - self.sent;
+            if left < before && !self.replica {
+                let sent = (before - left) as u64;
+                let mut engine = shared.engine.borrow_mut();
+                engine.stats.bytes_out += sent;
+                if let Some(session) = engine.clients.get_mut(id) {
+                    session.bytes_out += sent;
+                    session.output = left;
+                }
+            }
             pipe.waiting.set(left);
             if left < before {
                 pipe.drained.notify_waiters();
@@ -169,7 +184,7 @@ impl Connection {
             match writer.try_write_vectored(&slices) {
                 Ok(written) => {
                     drop(slices);
-                    engine.stats.bytes_out += written as u64;
+                    engine.stats.stream_bytes_out += written as u64;
                     engine.master.stream_written(id, written);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -199,11 +214,13 @@ impl Connection {
     }
 
     /// Runs the commands that are whole.
-    fn batch(&mut self, shared: &Rc<Shared>, id: SessionId) -> Next {
+    fn batch(&mut self, shared: &Rc<Shared>, id: SessionId, pipe: &Pipe) -> Next {
         let mut guard = shared.engine.borrow_mut();
         let engine = &mut *guard;
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
         let now = now();
+        // What others wrote for it came before the answers to what it says now.
+        self.output.append(&mut pipe.out.borrow_mut());
         let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
         let argument = usize::try_from(engine.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
         let known = Limits { arguments: 1 << 20, argument };
