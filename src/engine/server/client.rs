@@ -66,6 +66,8 @@ enum Next {
     Go,
     /// It is blocked: what comes waits.
     Wait,
+    /// Answers are to be sent before more commands are run.
+    Send,
     /// It waits until this time, in milliseconds since 1970.
     WaitUntil(i64),
     Close(Closing),
@@ -90,6 +92,11 @@ impl Connection {
                 _ => {}
             }
             let waits_to_send = self.sent < self.output.len() || self.stream_waits;
+            if next == Next::Send && !waits_to_send {
+                // All went at once, so that nothing would wake this task for the commands that are left.
+                tokio::task::yield_now().await;
+                continue;
+            }
             if self.ended && !waits_to_send {
                 return Ok(());
             }
@@ -97,7 +104,7 @@ impl Connection {
             let reads = match next {
                 _ if self.ended => false,
                 Next::Go => true,
-                Next::Wait | Next::WaitUntil(_) => self.input.len() - self.at < READ,
+                Next::Wait | Next::Send | Next::WaitUntil(_) => self.input.len() - self.at < READ,
                 Next::Close(_) => false,
             };
             if reads {
@@ -232,7 +239,7 @@ impl Connection {
                 break Next::Wait;
             }
             if reply.len() - self.sent > ENOUGH {
-                break Next::Wait;
+                break Next::Send;
             }
             let limits = if engine.is_admitted(&session) { known } else { Limits::STRANGER };
             let bytes = self.input.get(self.at..).unwrap_or_default();
