@@ -145,6 +145,8 @@ pub enum BlockedOn {
         count: usize,
         /// The offset.
         offset: u64,
+        /// To have it on disk.
+        on_disk: bool,
     },
 }
 

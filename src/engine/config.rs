@@ -134,7 +134,6 @@ const DIRECTIVES: &[Directive] = &[
     always(
         "maxmemory-policy",
         Kind::Word(&[
-            "noeviction",
             "volatile-lru",
             "volatile-lfu",
             "volatile-random",
@@ -142,6 +141,7 @@ const DIRECTIVES: &[Directive] = &[
             "allkeys-lru",
             "allkeys-lfu",
             "allkeys-random",
+            "noeviction",
         ]),
         "noeviction",
     ),

@@ -669,7 +669,15 @@ impl Engine {
     fn answer_in_vain(&self, blocked: &Blocked, reply: &mut Reply) {
         match &blocked.on {
             BlockedOn::Keys(_) => answer_nothing(blocked.command.get(0), reply),
-            BlockedOn::Replicas { offset, .. } => reply.count(self.master.acknowledged(Offset(*offset))),
+            BlockedOn::Replicas { offset, on_disk: false, .. } => {
+                reply.count(self.master.acknowledged(Offset(*offset)));
+            }
+            BlockedOn::Replicas { offset, .. } => {
+                // Nothing is on disk here.
+                reply.array(2);
+                reply.integer(0);
+                reply.count(self.master.fsynced(Offset(*offset)));
+            }
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("CLIENT|ID", 2, ANYWHERE, Keys::NONE, id).since(5, 0),
     Spec::new("CLIENT|INFO", 2, ANYWHERE, Keys::NONE, info).since(6, 2),
     Spec::new("CLIENT|LIST", -2, ADMIN, Keys::NONE, list),
-    Spec::new("CLIENT|KILL", -3, ADMIN, Keys::NONE, kill),
+    Spec::new("CLIENT|KILL", -3, ADMIN, Keys::NONE, kill).before(7, 0, -2),
     Spec::new("CLIENT|GETNAME", 2, ANYWHERE, Keys::NONE, getname),
     Spec::new("CLIENT|SETNAME", 3, ANYWHERE, Keys::NONE, setname),
     Spec::new("CLIENT|SETINFO", 4, ANYWHERE, Keys::NONE, setinfo).since(7, 2),
@@ -198,6 +198,9 @@ impl Filter {
     /// CLIENT KILL's, in the form with names.
     fn of_kill(context: &Context<'_>, args: Args<'_>) -> Result<Self, CommandError> {
         let dialect = context.engine.dialect;
+        if args.len() < 4 {
+            return Err(CommandError::SYNTAX);
+        }
         let mut filter = Self { skip_me: true, ..Self::default() };
         let mut index = 2;
         while index < args.len() {

@@ -19,6 +19,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SYNC", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, replconf),
     Spec::new("ROLE", 1, &[Flag::Fast, Flag::Loading, Flag::Stale, Flag::NoScript], Keys::NONE, role),
     Spec::new("WAIT", 3, &[Flag::Blocking], Keys::NONE, wait).since(3, 0),
+    Spec::new("WAITAOF", 4, &[Flag::Blocking], Keys::NONE, waitaof).since(7, 2),
     Spec::new("FAILOVER", -1, ADMIN, Keys::NONE, failover).since(6, 2),
 ];
 
@@ -92,22 +93,61 @@ fn wait(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ));
     }
     let count = usize::try_from(args.integer(1)?).unwrap_or(0);
-    let timeout = args.integer(2).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
-    if timeout < 0 {
-        return Err(CommandError::fixed("ERR timeout is negative"));
-    }
+    let until = wait_until(context, args, 2)?;
     let offset = context.engine.master.offset();
     let have = context.engine.master.acknowledged(offset);
     if have >= count || context.is_in_transaction() {
         context.reply.count(have);
         return Ok(());
     }
-    let until = (timeout > 0).then(|| context.now.saturating_add(timeout));
-    let on = BlockedOn::Replicas { count, offset: offset.0 };
+    wait_for(context, count, offset, until, false);
+    Ok(())
+}
+
+/// WAITAOF numlocal numreplicas timeout. There is no append-only file here; replicas tell of theirs.
+fn waitaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let local = args.integer(1)?;
+    if !(0..=1).contains(&local) {
+        return Err(CommandError::fixed("ERR value is out of range, must be between 0 and 1"));
+    }
+    let count = args.at_least(2, 0, CommandError::NEGATIVE_TEXT)?;
+    let until = wait_until(context, args, 3)?;
+    if context.engine.is_replica() {
+        return Err(CommandError::fixed(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.",
+        ));
+    }
+    if local > 0 {
+        return Err(CommandError::fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
+    }
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let offset = context.engine.master.offset();
+    let have = context.engine.master.fsynced(offset);
+    if have >= count || context.is_in_transaction() {
+        context.reply.array(2);
+        context.reply.integer(0);
+        context.reply.count(have);
+        return Ok(());
+    }
+    wait_for(context, count, offset, until, true);
+    Ok(())
+}
+
+/// A timeout in milliseconds as a time; 0 is for ever.
+fn wait_until(context: &Context<'_>, args: Args<'_>, index: usize) -> Result<Option<i64>, CommandError> {
+    let timeout =
+        args.integer(index).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
+    if timeout < 0 {
+        return Err(CommandError::fixed("ERR timeout is negative"));
+    }
+    Ok((timeout > 0).then(|| context.now.saturating_add(timeout)))
+}
+
+fn wait_for(context: &mut Context<'_>, count: usize, offset: Offset, until: Option<i64>, on_disk: bool) {
+    let on = BlockedOn::Replicas { count, offset: offset.0, on_disk };
     context.session.blocked = Some(Blocked { until, on, command: Queue::default() });
     context.engine.awaits_replicas.push(context.session.id);
     context.engine.request_acks(context.now);
-    Ok(())
 }
 
 fn failover(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -156,11 +196,14 @@ impl crate::engine::Engine {
         let (clients, master, delivered) = (&mut self.clients, &self.master, &mut self.delivered);
         self.awaits_replicas.retain(|id| {
             let Some(session) = clients.get_mut(*id) else { return false };
-            let Some(Blocked { on: BlockedOn::Replicas { count, offset }, .. }) = session.blocked else { return false };
-            let have = master.acknowledged(Offset(offset));
+            let Some(Blocked { on: BlockedOn::Replicas { count, offset, on_disk }, .. }) = session.blocked else {
+                return false;
+            };
+            let have = if on_disk { master.fsynced(Offset(offset)) } else { master.acknowledged(Offset(offset)) };
             if have >= count {
                 session.blocked = None;
-                delivered.push((*id, format!(":{have}\r\n").into_bytes()));
+                let answer = if on_disk { format!("*2\r\n:0\r\n:{have}\r\n") } else { format!(":{have}\r\n") };
+                delivered.push((*id, answer.into_bytes()));
             }
             have < count
         });

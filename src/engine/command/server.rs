@@ -172,7 +172,7 @@ fn lastsave(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
 }
 
 fn shutdown(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    if args.from(1).any(|word| word.eq_ignore_ascii_case(b"ABORT")) {
+    if context.engine.dialect.since(7, 0) && args.from(1).any(|word| word.eq_ignore_ascii_case(b"ABORT")) {
         return Err(CommandError::fixed("ERR No shutdown in progress."));
     }
     for word in args.from(1) {
