@@ -71,6 +71,14 @@ impl Play {
         }
     }
 
+    /// Runs lines, each beside what it answers and what goes into the stream.
+    #[track_caller]
+    pub(super) fn rows(&mut self, rows: &[(&str, &str, &str)]) {
+        for (line, answer, stream) in rows {
+            assert_eq!((self.run(line).as_str(), self.stream().as_str()), (*answer, *stream), "{line}");
+        }
+    }
+
     /// Runs a line; gives the byte string that it answers.
     pub(super) fn bulk(&mut self, line: &str) -> Vec<u8> {
         let (bytes, ranges) = command(&words(line));

@@ -557,9 +557,7 @@ mod tests {
             ("LMPOP 1 m LEFT COUNT 0", "-ERR count should be greater than 0", ""),
             ("DBSIZE", "0", ""),
         ];
-        for (line, answer, stream) in rows {
-            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
-        }
+        play.rows(&rows);
     }
 
     #[test]
@@ -577,7 +575,7 @@ mod tests {
         }
         play.run("RPUSH b 1 2 3 4 5 6");
         play.stream();
-        for (line, answer, stream) in [
+        play.rows(&[
             ("BLPOP a b 1", "[b 1]", "LPOP b"),
             ("BRPOP a b 1", "[b 6]", "RPOP b"),
             ("BLMOVE b c LEFT RIGHT 1", "2", "LMOVE b c LEFT RIGHT"),
@@ -586,9 +584,7 @@ mod tests {
             ("BLPOP c -1", "-ERR timeout is negative", ""),
             ("BLPOP c x", "-ERR timeout is not a float or out of range", ""),
             ("BLPOP c 1e300", "-ERR timeout is negative", ""),
-        ] {
-            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
-        }
+        ]);
     }
 
     #[test]

@@ -1594,9 +1594,7 @@ mod tests {
 
     fn play(dialect: &str, rows: &[(&str, &str, &str)]) -> Play {
         let mut play = Play::new(dialect);
-        for (line, answer, stream) in rows {
-            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (*answer, *stream), "{line}");
-        }
+        play.rows(rows);
         play
     }
 
