@@ -486,14 +486,3 @@ cells! {
     Valkey81 valkey_81,
     Valkey91 valkey_91,
 }
-
-/// What real servers reach among themselves is what is demanded.
-#[test]
-#[ignore = "it is about the matrix, not about us"]
-fn real_follows_real() {
-    for server in Server::ALL {
-        let (master, replica) = (server.start(PROMPT), server.start(PROMPT));
-        let outcome = std::panic::catch_unwind(|| cell(&master, &replica, transfers(server)[0], 7));
-        println!("{server:?}: {}", if outcome.is_ok() { "equal" } else { "differs" });
-    }
-}

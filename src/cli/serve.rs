@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -12,10 +12,11 @@ use super::rdb::source::{Taker, feed};
 use super::{Exit, say};
 use crate::engine::load::Loader;
 use crate::engine::server::serve;
-use crate::engine::{Config, Engine, Process, Random};
+use crate::engine::{Config, ConfigFile, Engine, Level, Process, Random};
 use crate::rdb::{Checksum, Decoder, Depth, RdbError};
 use crate::repl::event::Replid;
-use crate::units::Offset;
+use crate::units::{Offset, Timestamp};
+use crate::view::time::Clock;
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let (config, replicaof, users) = configure(args)?;
@@ -37,6 +38,11 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     }
     let port = u16::try_from(engine.config.number("port")).unwrap_or(0);
     engine.process = process(port);
+    if let Some(path) = &args.config {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        engine.process.config_file = path.display().to_string();
+        engine.config_file = Some(Box::new(File(path)));
+    }
     if let Some(file) = args.rdb.as_ref().or(args.load.as_ref()) {
         seed(&mut engine, file, args)?;
     }
@@ -185,7 +191,47 @@ fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
     Ok(found)
 }
 
-/// A line in redis-server's style: process, role, time, level.
-fn log(line: &str) {
-    say(line);
+/// A line in redis-server's style: process, role, time, level, sentence. Times are those of UTC.
+fn log(level: Level, role: char, line: &str) {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let time = Timestamp { nanos: u64::try_from(since.as_nanos()).unwrap_or(0), digits: 3 };
+    let mut text = Vec::new();
+    Clock::default().write_rfc3339(&mut text, time);
+    let text = String::from_utf8_lossy(&text);
+    let (date, clock) = text.trim_end_matches('Z').split_once('T').unwrap_or_default();
+    let mut parts = date.split('-');
+    let (year, month, day) = (parts.next(), parts.next(), parts.next());
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = month.and_then(|month| MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?)).unwrap_or(&"???");
+    let (day, year) = (day.unwrap_or_default(), year.unwrap_or_default());
+    let _ = writeln!(
+        io::stderr().lock(),
+        "{}:{role} {day} {month} {year} {clock} {} {line}",
+        std::process::id(),
+        level.sign()
+    );
+}
+
+/// The configuration file on disk.
+#[derive(Debug)]
+struct File(PathBuf);
+
+impl ConfigFile for File {
+    fn read(&self) -> Result<String, String> {
+        fs::read_to_string(&self.0).map_err(|error| error.to_string())
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), String> {
+        // Whole or not at all: beside it first, then in its place.
+        let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().set_permissions(fs::metadata(&self.0)?.permissions())?;
+            file.as_file().sync_all()?;
+            file.persist(&self.0)?;
+            Ok(())
+        };
+        write().map_err(|error| error.to_string())
+    }
 }

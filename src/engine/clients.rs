@@ -6,6 +6,7 @@ use std::fmt::Write;
 use foldhash::fast::RandomState;
 
 use super::args::{Args, Ranges};
+use super::dialect::Dialect;
 use super::value::Blob;
 use crate::resp::encode;
 
@@ -23,7 +24,7 @@ pub enum Kind {
     Replica,
     /// The master.
     Master,
-    /// A client that has subscribed.
+    /// A client that listens to channels: told by what it listens to, never set.
     PubSub,
 }
 
@@ -80,6 +81,37 @@ pub struct Session {
     pub closing: Option<Closing>,
     /// Answer bytes that wait to be sent.
     pub output: usize,
+    /// What it listens to.
+    pub listens: Listens,
+    /// CLIENT NO-EVICT and CLIENT NO-TOUCH.
+    pub no_evict: bool,
+    /// See `no_evict`.
+    pub no_touch: bool,
+    /// Bytes that came from it and went to it, and commands that it ran.
+    pub bytes_in: u64,
+    /// See `bytes_in`.
+    pub bytes_out: u64,
+    /// See `bytes_in`.
+    pub commands: u64,
+}
+
+/// What a session listens to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listens {
+    /// Channels.
+    pub channels: Vec<Blob>,
+    /// Patterns.
+    pub patterns: Vec<Blob>,
+    /// Channels of shards, which here are channels of another name space.
+    pub shards: Vec<Blob>,
+}
+
+impl Listens {
+    /// How many channels and patterns, those of shards aside.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
 }
 
 /// When a connection is to be closed.
@@ -113,6 +145,8 @@ pub enum BlockedOn {
         count: usize,
         /// The offset.
         offset: u64,
+        /// To have it on disk.
+        on_disk: bool,
     },
 }
 
@@ -174,49 +208,99 @@ impl Session {
         *self = Self { active: self.active, output: self.output, ..Self::new(self.id, peer, local, self.since) };
     }
 
-    /// Its line in CLIENT LIST.
+    /// Whether it listens to anything.
     #[must_use]
-    pub fn line(&self, now: i64) -> String {
+    pub fn is_listening(&self) -> bool {
+        self.listens.count() + self.listens.shards.len() > 0
+    }
+
+    /// What it is, as CLIENT LIST and output limits have it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        if self.kind == Kind::Normal && self.is_listening() { Kind::PubSub } else { self.kind }
+    }
+
+    /// Its line in CLIENT LIST, as this server writes it. What servers tell of their buffers is 0 here where there is no
+    /// such buffer.
+    #[must_use]
+    pub fn line(&self, now: i64, dialect: Dialect) -> String {
         let mut flags = String::new();
-        match self.kind {
-            Kind::Master => flags.push('M'),
-            Kind::Replica => flags.push('S'),
-            Kind::PubSub => flags.push('P'),
-            Kind::Normal => {}
-        }
-        if self.queue.is_some() {
-            flags.push('x');
-        }
-        if self.blocked.is_some() {
-            flags.push('b');
-        }
+        let mut flag = |holds: bool, letter: char| {
+            if holds {
+                flags.push(letter);
+            }
+        };
+        flag(self.kind == Kind::Replica, 'S');
+        flag(self.kind == Kind::Master, 'M');
+        flag(self.is_listening(), 'P');
+        flag(self.queue.is_some(), 'x');
+        flag(self.blocked.is_some(), 'b');
+        flag(self.closing == Some(Closing::AfterReply), 'c');
+        flag(self.closing == Some(Closing::Now), 'A');
+        flag(self.no_evict && dialect.since(7, 0), 'e');
+        flag(self.no_touch && dialect.since(7, 2), 'T');
         if flags.is_empty() {
             flags.push('N');
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (modern, recent) = (dialect.since(7, 0), dialect.since(7, 4));
+        let valkey = dialect.is_valkey_since(8, 0);
+        // Of a command in a container, the container was told before 7.0.
+        let command = match self.command {
+            "" => "NULL".to_owned(),
+            name if !modern => name.split('|').next().unwrap_or_default().to_ascii_lowercase(),
+            name => name.to_ascii_lowercase(),
+        };
+        let queued = match (&self.queue, valkey && !self.watched.is_empty()) {
+            (Some(queue), _) => queue.commands.len() as i64,
+            (None, true) => 0,
+            (None, false) => -1,
+        };
+        let queued_bytes = self.queue.as_ref().map_or(0, |queue| queue.bytes.len());
+        let user = self.user.as_deref().map_or_else(|| "default".to_owned(), text);
         let mut line = format!(
-            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={flags} db={}",
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags}",
             self.id.0,
             self.peer,
             self.local,
+            self.id.0 + 7,
             text(&self.name),
             (now - self.since).max(0) / 1000,
             (now - self.active).max(0) / 1000,
-            self.db,
         );
-        let queued = self.queue.as_ref().map_or(-1, |queue| queue.commands.len() as i64);
-        let user = self.user.as_deref().map_or_else(|| "default".to_owned(), text);
-        let _ = write!(
-            line,
-            " sub=0 psub=0 ssub=0 multi={queued} watch={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r cmd={} user={user} redir=-1 resp={} lib-name={} lib-ver={}",
-            self.watched.len(),
-            self.queue.as_ref().map_or(0, |queue| queue.bytes.len()),
-            self.output,
-            if self.command.is_empty() { "NULL".to_owned() } else { self.command.to_ascii_lowercase() },
-            if self.resp3 { 3 } else { 2 },
-            text(&self.library.0),
-            text(&self.library.1),
-        );
+        let mut add = |holds: bool, name: &str, value: &dyn std::fmt::Display| {
+            if holds {
+                let _ = write!(line, " {name}={value}");
+            }
+        };
+        add(valkey, "capa", &"");
+        add(true, "db", &self.db);
+        add(true, "sub", &self.listens.channels.len());
+        add(true, "psub", &self.listens.patterns.len());
+        add(modern, "ssub", &self.listens.shards.len());
+        add(true, "multi", &queued);
+        add(recent, "watch", &self.watched.len());
+        add(true, "qbuf", &0);
+        add(true, "qbuf-free", &0);
+        add(true, "argv-mem", &0);
+        add(modern, "multi-mem", &queued_bytes);
+        add(modern, "rbs", &0);
+        add(modern, "rbp", &0);
+        add(true, "obl", &self.output);
+        add(true, "oll", &0);
+        add(true, "omem", &0);
+        add(true, "tot-mem", &(queued_bytes + self.output));
+        add(true, "events", &"r");
+        add(true, "cmd", &command);
+        add(true, "user", &user);
+        add(true, "redir", &-1);
+        add(modern, "resp", &(if self.resp3 { 3 } else { 2 }));
+        add(dialect.since(7, 2), "lib-name", &text(&self.library.0));
+        add(dialect.since(7, 2), "lib-ver", &text(&self.library.1));
+        add(dialect.is_redis_since(8, 0), "io-thread", &0);
+        add(recent, "tot-net-in", &self.bytes_in);
+        add(recent, "tot-net-out", &self.bytes_out);
+        add(recent, "tot-cmds", &self.commands);
         line
     }
 }
@@ -228,6 +312,9 @@ pub struct Counts {
     pub normal: usize,
     pub blocked: usize,
     pub blocked_with_timeout: usize,
+    pub listening: usize,
+    pub watching: usize,
+    pub watched_keys: usize,
     pub longest_output: usize,
 }
 
@@ -306,6 +393,9 @@ impl Clients {
                 counts.blocked += 1;
                 counts.blocked_with_timeout += usize::from(blocked.until.is_some());
             }
+            counts.listening += usize::from(session.is_listening());
+            counts.watching += usize::from(!session.watched.is_empty());
+            counts.watched_keys += session.watched.len();
             counts.longest_output = counts.longest_output.max(session.output);
         }
         counts

@@ -35,6 +35,8 @@ pub struct Context<'a> {
     pub changes: u64,
     /// Its effects are not the command itself.
     pub(super) effects_told: bool,
+    /// Looking for a key counts for INFO's hits and misses: the command reads.
+    pub(super) counts: bool,
     /// What only the server around the engine can do.
     pub request: Option<Request>,
 }
@@ -84,14 +86,29 @@ impl Context<'_> {
     /// Whether the key is there for who asks. A master deletes a key that it finds expired and tells its replicas.
     pub fn exists(&mut self, key: &[u8]) -> bool {
         let db = self.session.db;
-        let Some(entry) = self.engine.keyspace.get(db, key) else { return false };
-        if self.origin == Origin::Master || !entry.is_expired(self.now) {
-            return true;
+        let found = self.engine.keyspace.get(db, key).map(|entry| entry.is_expired(self.now));
+        let there = match found {
+            Some(expired) => self.origin == Origin::Master || !expired,
+            None => false,
+        };
+        if self.counts {
+            let stats = &mut self.engine.stats;
+            *(if there { &mut stats.hits } else { &mut stats.misses }) += 1;
         }
-        if !self.engine.is_replica() {
+        if !there && found.is_some() && !self.engine.is_replica() {
             self.engine.expire(db, key);
         }
-        false
+        there
+    }
+
+    /// A key is about to get another value whatever it had: a master deletes one that has expired first, and tells its
+    /// replicas.
+    #[inline]
+    pub fn make_way(&mut self, key: &[u8]) {
+        // A master's commands find what is expired deleted already, so that there is nothing to look for.
+        if self.origin == Origin::Client {
+            self.exists(key);
+        }
     }
 
     /// A key with its expiry.

@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::args::{Args, Ranges};
-use super::clients::{Blocked, BlockedOn, Clients, Queue, Session, SessionId};
+use super::clients::{Blocked, BlockedOn, Clients, Kind, Queue, Session, SessionId};
 use super::command::{self, Flag, Spec};
 use super::config::Config;
 use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
-use super::info::Process;
+use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
+use super::log::Level;
 use super::propagation::Stream;
 use super::random::Random;
 use super::replication::{Link, Task};
 use super::reply::Reply;
+use super::subscriptions::Subscriptions;
 use super::users::Users;
 use super::value::{Blob, Value};
-use crate::repl::master::{self, Master};
-use crate::repl::replica::{self, Replica};
+use crate::repl::master::{self, ConnectionId, Master};
+use crate::repl::replica::{self, Channel, Replica};
 use crate::units::Offset;
 
 /// What a command asks of the server around the engine.
@@ -51,10 +53,19 @@ pub struct Stop {
     pub asked_by: &'static str,
 }
 
-/// Those who have subscribed to channels: the server knows them.
-pub trait Audience: std::fmt::Debug + Send {
-    /// Passes a message on; gives to how many. `sharded` is SPUBLISH's.
-    fn publish(&mut self, channel: &[u8], message: &[u8], sharded: bool) -> usize;
+/// The configuration file, which the engine has others read and write.
+pub trait ConfigFile: std::fmt::Debug + Send {
+    /// The text as it is now.
+    ///
+    /// # Errors
+    /// Why not.
+    fn read(&self) -> Result<String, String>;
+
+    /// Puts a text in its place.
+    ///
+    /// # Errors
+    /// Why not.
+    fn write(&mut self, text: &str) -> Result<(), String>;
 }
 
 /// Counts for INFO.
@@ -62,9 +73,14 @@ pub trait Audience: std::fmt::Debug + Send {
 #[allow(missing_docs)]
 pub struct Stats {
     pub commands: u64,
-    pub commands_per_second: u64,
+    /// Bytes from clients and replicas, to clients, from the master, and of the stream to replicas.
     pub bytes_in: u64,
     pub bytes_out: u64,
+    pub link_bytes_in: u64,
+    pub stream_bytes_out: u64,
+    pub rates: Rates,
+    /// Connections that were cut since too much waited for them.
+    pub cut_for_output: u64,
     pub rejected: u64,
     pub expired_keys: u64,
     pub expired_fields: u64,
@@ -114,7 +130,9 @@ pub struct Engine {
     /// For SPOP and the like.
     pub random: Random,
     /// Who hears what is published.
-    pub audience: Option<Box<dyn Audience>>,
+    pub(super) subscriptions: Subscriptions,
+    /// Where CONFIG REWRITE writes.
+    pub config_file: Option<Box<dyn ConfigFile>>,
     follows: bool,
     loading: bool,
     /// Whether keys are deleted once they expire, not only when they are asked for (DEBUG SET-ACTIVE-EXPIRE).
@@ -133,6 +151,8 @@ pub struct Engine {
     /// Who waits for which keys, in the order in which they came; and the keys that have got something.
     awaited: HashMap<(usize, Blob), VecDeque<SessionId>>,
     ready: VecDeque<(usize, Blob)>,
+    /// Where replicas say that they listen.
+    pub(super) replica_names: HashMap<ConnectionId, (String, u16)>,
     /// Who waits for replicas, or did.
     pub(super) awaits_replicas: Vec<SessionId>,
     table: command::Table,
@@ -160,7 +180,8 @@ impl Engine {
             process: Process::default(),
             stats: Stats::default(),
             random,
-            audience: None,
+            subscriptions: Subscriptions::default(),
+            config_file: None,
             follows: false,
             loading: false,
             active_expire: true,
@@ -172,6 +193,7 @@ impl Engine {
             broken: HashSet::new(),
             awaited: HashMap::new(),
             ready: VecDeque::new(),
+            replica_names: HashMap::new(),
             awaits_replicas: Vec::new(),
             table: command::Table::new(),
         };
@@ -227,11 +249,16 @@ impl Engine {
     /// Whether a session need not authenticate, or has.
     #[must_use]
     pub fn is_admitted(&self, session: &Session) -> bool {
-        session.user.is_some()
-            || match self.users.get(b"default") {
-                Some(default) => default.enabled && default.any_password,
-                None => self.config.text("requirepass").is_none(),
-            }
+        session.user.is_some() || self.lets_anybody_in()
+    }
+
+    /// Whether who comes is admitted without a password.
+    #[must_use]
+    pub fn lets_anybody_in(&self) -> bool {
+        match self.users.get(b"default") {
+            Some(default) => default.enabled && default.any_password,
+            None => self.config.text("requirepass").is_none(),
+        }
     }
 
     /// A command by its name, in any case.
@@ -271,7 +298,7 @@ impl Engine {
     }
 
     /// The command that a client calls.
-    pub(super) fn called(&self, args: Args<'_>) -> Result<&'static Spec, CommandError> {
+    pub(in crate::engine) fn called(&self, args: Args<'_>) -> Result<&'static Spec, CommandError> {
         let first = self.table.find(args.get(0)).filter(|spec| spec.is_known(self.dialect));
         let first = first.ok_or_else(|| command::unknown(args, self.dialect))?;
         if !first.is_container() || args.len() < 2 {
@@ -284,7 +311,7 @@ impl Engine {
     /// Whether a client may run a command.
     fn admit(&self, session: &Session, args: Args<'_>) -> Result<&'static Spec, CommandError> {
         let spec = self.called(args)?;
-        if !spec.takes(args.len()) {
+        if !spec.takes_in(args.len(), self.dialect) {
             // Before 7.0 a subcommand's arity was its handler's to check, and told as if it were unknown.
             return Err(match self.table.find(args.get(0)).filter(|first| first.is_container()) {
                 Some(container) if args.len() > 1 && !self.dialect.since(7, 0) => {
@@ -292,6 +319,14 @@ impl Engine {
                 }
                 _ => CommandError::arity(spec.name),
             });
+        }
+        // Who listens to channels in RESP2 has no other place for answers.
+        if session.is_listening() && !session.resp3 && !spec.has(Flag::Listening) {
+            let sharded = if self.dialect.since(7, 0) { "|S" } else { "" };
+            return Err(CommandError::new(format!(
+                "ERR Can't execute '{}': only (P{sharded})SUBSCRIBE / (P{sharded})UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+                spec.name.to_ascii_lowercase()
+            )));
         }
         if self.follows && spec.has(Flag::Write) && self.config.flag("replica-read-only") {
             return Err(CommandError::READ_ONLY);
@@ -335,8 +370,19 @@ impl Engine {
         // Without a backlog there is no stream, and effects are nobody's.
         self.stream.set_idle(self.master.backlog().is_none());
         let written = reply.len();
-        let mut context =
-            Context { engine: self, session, reply, origin, now, changes: 0, effects_told: false, request: None };
+        let counts = origin == Origin::Client && spec.has(Flag::Read);
+        session.commands += 1;
+        let mut context = Context {
+            engine: self,
+            session,
+            reply,
+            origin,
+            now,
+            changes: 0,
+            effects_told: false,
+            counts,
+            request: None,
+        };
         let outcome = (spec.handler)(&mut context, args);
         let Context { changes, effects_told, request, .. } = context;
         if let Err(error) = outcome {
@@ -623,7 +669,15 @@ impl Engine {
     fn answer_in_vain(&self, blocked: &Blocked, reply: &mut Reply) {
         match &blocked.on {
             BlockedOn::Keys(_) => answer_nothing(blocked.command.get(0), reply),
-            BlockedOn::Replicas { offset, .. } => reply.count(self.master.acknowledged(Offset(*offset))),
+            BlockedOn::Replicas { offset, on_disk: false, .. } => {
+                reply.count(self.master.acknowledged(Offset(*offset)));
+            }
+            BlockedOn::Replicas { offset, .. } => {
+                // Nothing is on disk here.
+                reply.array(2);
+                reply.integer(0);
+                reply.count(self.master.fsynced(Offset(*offset)));
+            }
         }
     }
 
@@ -646,7 +700,55 @@ impl Engine {
         if let Some(mut session) = self.clients.take(id) {
             self.unblock(&mut session);
             self.unwatch(&mut session);
+            self.unsubscribe_all(&mut session);
+            let connection = ConnectionId(id.0);
+            if session.kind == Kind::Replica {
+                let name = self.replica_name(connection);
+                self.note(Level::Notice, format!("Connection with replica {name} lost."));
+            }
+            self.replica_names.remove(&connection);
         }
+    }
+
+    /// CLIENT UNBLOCK: a waiting client is answered as if its time were over, or with an error. Gives whether it waited.
+    pub(super) fn unblock_client(&mut self, id: SessionId, with_error: bool) -> bool {
+        let Some(mut session) = self.clients.take(id) else { return false };
+        let blocked = self.unblock(&mut session);
+        if let Some(blocked) = &blocked {
+            let mut reply = Reply::new(session.resp3);
+            if with_error {
+                reply.error(&CommandError::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+            } else {
+                self.answer_in_vain(blocked, &mut reply);
+            }
+            self.delivered.push((id, reply.take()));
+        }
+        self.clients.put(session);
+        blocked.is_some()
+    }
+
+    /// The link to the master, as CLIENT LIST has it, while there is one.
+    pub(super) fn master_session(&self) -> Option<&Session> {
+        Some(&self.link.session).filter(|session| session.kind == Kind::Master)
+    }
+
+    /// CLIENT KILL of the link to the master: it is made anew.
+    pub(super) fn kill_master_link(&mut self, now: i64) {
+        self.tasks.push_back(Task::Disconnect(Channel::Main));
+        self.link_changed(Channel::Main, false, now);
+    }
+
+    /// How many keys somebody waits for.
+    pub(super) fn awaited_keys(&self) -> usize {
+        self.awaited.len()
+    }
+
+    /// Counts begin again at zero.
+    pub(super) fn reset_stats(&mut self) {
+        let before = std::mem::take(&mut self.stats);
+        // What a master said and could not be applied stays: the keyspace lacks it.
+        self.stats.unapplied = before.unapplied;
+        self.stats.first_unapplied = before.first_unapplied;
     }
 }
 

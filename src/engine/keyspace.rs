@@ -17,8 +17,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
+use super::save;
 use super::value::{Blob, Value};
-use crate::rdb::Needs;
+use crate::rdb::{Need, Needs};
 
 /// The expiry of what does not expire.
 pub const NEVER: i64 = i64::MIN;
@@ -63,6 +64,23 @@ struct Database {
     due: BinaryHeap<Reverse<(i64, Blob)>>,
     /// Hashes of which fields expire.
     hashes: Hashes,
+    /// Streams, and values of types that not every version has: what an RDB needs must be known without a look at all keys.
+    streams: usize,
+    opaque: usize,
+}
+
+impl Database {
+    /// A value comes.
+    fn count(&mut self, value: &Value) {
+        self.streams += usize::from(matches!(value, Value::Stream(_)));
+        self.opaque += usize::from(matches!(value, Value::Opaque(_)));
+    }
+
+    /// A value goes.
+    fn discount(&mut self, value: &Value) {
+        self.streams -= usize::from(matches!(value, Value::Stream(_)));
+        self.opaque -= usize::from(matches!(value, Value::Opaque(_)));
+    }
 }
 
 /// When the first field of a hash expires, by key and in order.
@@ -176,6 +194,22 @@ impl Keyspace {
             .map_or_else(Size::default, |database| Size { keys: database.table.len(), volatile: database.volatile })
     }
 
+    /// For how long the keys of a database that expire do so, on average over some of them, in milliseconds.
+    #[must_use]
+    pub fn average_ttl(&self, db: usize, now: i64) -> i64 {
+        const SAMPLES: usize = 64;
+        let Some(database) = self.databases.get(db) else { return 0 };
+        let left = database.due.iter().take(SAMPLES).map(|Reverse((at, _))| at.saturating_sub(now).max(0));
+        let (sum, count) = left.fold((0_i64, 0), |(sum, count), left| (sum.saturating_add(left), count + 1));
+        if database.volatile == 0 || count == 0 { 0 } else { sum / count }
+    }
+
+    /// How many hashes of a database have fields that expire.
+    #[must_use]
+    pub fn volatile_hashes(&self, db: usize) -> usize {
+        self.databases.get(db).map_or(0, |database| database.hashes.by_key.len())
+    }
+
     /// A key, expired or not.
     #[inline]
     #[must_use]
@@ -233,16 +267,18 @@ impl Keyspace {
         if let Some(index) = self.databases.get(db).and_then(|database| database.table.get_index_of(key)) {
             self.give(db, index);
             self.expire_at(db, index, expires_at);
-            if let Some((_, entry)) =
-                self.databases.get_mut(db).and_then(|database| database.table.get_index_mut(index))
-            {
-                entry.value = value;
+            let Some(database) = self.databases.get_mut(db) else { return };
+            database.count(&value);
+            if let Some((_, entry)) = database.table.get_index_mut(index) {
+                let before = std::mem::replace(&mut entry.value, value);
+                database.discount(&before);
             }
             return;
         }
         let epoch = self.epoch;
         if let Some(database) = self.databases.get_mut(db) {
             let index = database.table.len();
+            database.count(&value);
             database.table.insert(key.into(), Entry { value, expires_at: NEVER, epoch });
             self.expire_at(db, index, expires_at);
         }
@@ -286,6 +322,7 @@ impl Keyspace {
         let (_, entry) = database.table.swap_remove_index(index)?;
         database.volatile -= usize::from(entry.expires_at != NEVER);
         database.hashes.set(key, None);
+        database.discount(&entry.value);
         Some(entry)
     }
 
@@ -340,16 +377,22 @@ impl Keyspace {
         }
     }
 
-    /// What the keys need of an RDB's version.
+    /// What the keys need of an RDB's version. It takes no look at each of them unless some are of unusual types.
     #[must_use]
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         for database in &self.databases {
-            for entry in database.table.values() {
-                match &entry.value {
-                    Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => {}
-                    other => needs.merge(super::save::needs(other)),
-                }
+            if database.streams > 0 {
+                needs.add(Need::Streams);
+            }
+            if !database.hashes.by_key.is_empty() {
+                needs.add(Need::FieldExpiry);
+            }
+            if database.opaque > 0 {
+                let values = database.table.values().map(|entry| &entry.value);
+                values
+                    .filter(|value| matches!(value, Value::Opaque(_)))
+                    .for_each(|value| needs.merge(save::needs(value)));
             }
         }
         needs
@@ -464,6 +507,40 @@ fn taken(db: usize, key: &Blob, entry: &Entry) -> Taken {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn needs_are_known_without_a_look_at_each_key() {
+        use crate::engine::testing::Play;
+        let mut play = Play::new("redis-8.2");
+        let version = |play: &Play| play.engine.keyspace.needs().lowest(crate::rdb::Format::Redis).unwrap().version;
+        let lowest = version(&play);
+        for (line, same) in [
+            ("SET k v", true),
+            ("XADD k2 1-1 a b", false),
+            ("DEL k2", true),
+            ("XADD s 1-1 a b", false),
+            ("SET s x", true),
+            ("HSET h f v", true),
+            ("HPEXPIRE h 100000 FIELDS 1 f", false),
+            ("HPERSIST h FIELDS 1 f", true),
+            ("HPEXPIRE h 100000 FIELDS 1 f", false),
+            ("RENAME h h2", false),
+            ("XADD s2 1-1 a b", false),
+            ("SWAPDB 0 1", false),
+            ("FLUSHALL", true),
+        ] {
+            play.run(line);
+            assert_eq!(version(&play) == lowest, same, "{line}");
+            let all: crate::rdb::Needs = {
+                let mut needs = crate::rdb::Needs::default();
+                for db in 0..play.engine.keyspace.databases() {
+                    play.engine.keyspace.iter(db).for_each(|(_, entry)| needs.merge(super::save::needs(&entry.value)));
+                }
+                needs
+            };
+            assert_eq!(play.engine.keyspace.needs(), all, "{line}");
+        }
+    }
+
     use super::super::value::Decimal;
     use super::*;
     use proptest::prelude::*;

@@ -11,6 +11,7 @@ use super::core::Engine;
 use super::dialect::{Dialect, Family};
 use super::keyspace::SnapshotId;
 use super::load::Loader;
+use super::log::Level;
 use super::value::Blob;
 use crate::rdb::{Checksum, Decoder, Depth, Format, Header, Need};
 use crate::repl::compat::Compat;
@@ -41,7 +42,7 @@ pub enum Task {
     /// Hand in what was kept of this channel's input, then read on.
     Resume(Channel),
     /// A line for the log.
-    Log(String),
+    Log(Level, String),
 }
 
 /// A snapshot that has begun.
@@ -74,12 +75,18 @@ pub(super) struct Link {
     pub(super) session: Session,
     /// A transaction of the stream that is not complete.
     queue: Option<Queue>,
-    /// When the link went down, in milliseconds since 1970.
+    /// When the link went down, and when it was up again, in milliseconds since 1970.
     down_since: i64,
     /// Somebody else says when to connect and what to acknowledge.
     pub(super) directed: bool,
     /// Nothing of the stream beyond this is taken.
     pub(super) hold: Option<Offset>,
+    up_since: i64,
+    /// For how long it was down, before that, in milliseconds.
+    down_for: i64,
+    /// Syncs that were begun since the last one that succeeded, and all.
+    attempts: u64,
+    all_attempts: u64,
 }
 
 impl Dialect {
@@ -176,6 +183,18 @@ impl Engine {
     ) -> Vec<u8> {
         let id = ConnectionId(session.id.0);
         self.master.introduce(id, host(&session.peer), Moment::at(now));
+        let known = self.replica_names.entry(id).or_insert_with(|| (host(&session.peer).to_owned(), 0));
+        for pair in words.get(1..).unwrap_or_default().chunks_exact(2) {
+            if let [option, value] = pair
+                && option.eq_ignore_ascii_case(b"listening-port")
+            {
+                known.1 = super::value::integer(value).and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+            }
+        }
+        if !words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"REPLCONF")) && session.kind != Kind::Replica {
+            let name = self.replica_name(id);
+            self.note(Level::Notice, format!("Replica {name} asks for synchronization"));
+        }
         let _ = self.master.command(id, words, pending, Moment::at(now));
         if !words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"REPLCONF")) {
             session.kind = Kind::Replica;
@@ -235,7 +254,8 @@ impl Engine {
             Action::SendPayload { connection, snapshot } => Task::SendPayload(connection, snapshot),
             Action::DropSnapshot(id) => Task::DropSnapshot(id),
             Action::Close { connection, reason } => {
-                self.tasks.push_back(Task::Log(format!("Replica {connection} is closed: {reason}")));
+                let name = self.replica_name(connection);
+                self.note(Level::Warning, format!("Replica {name} is disconnected: {reason}."));
                 Task::Close(connection)
             }
             Action::Promoted => {
@@ -260,7 +280,10 @@ impl Engine {
                 }
                 return;
             }
-            Action::Tell(told) => Task::Log(told_words(&told)),
+            Action::Tell(told) => {
+                self.note_told(&told);
+                return;
+            }
         };
         self.tasks.push_back(task);
     }
@@ -268,7 +291,13 @@ impl Engine {
     fn replica_action(&mut self, action: replica::Action, now: i64) {
         use replica::Action;
         let task = match action {
-            Action::Connect(channel) => Task::Connect(channel),
+            Action::Connect(channel) => {
+                if let Some((host, port)) = self.link.master.clone().filter(|_| channel == Channel::Main) {
+                    self.note(Level::Notice, format!("Connecting to MASTER {host}:{port}"));
+                    self.note(Level::Notice, "MASTER <-> REPLICA sync started".to_owned());
+                }
+                Task::Connect(channel)
+            }
             Action::Disconnect(channel) => {
                 if channel == Channel::Main {
                     self.link.queue = None;
@@ -276,7 +305,12 @@ impl Engine {
                 Task::Disconnect(channel)
             }
             Action::Transmit { channel, bytes } => Task::Transmit(channel, bytes),
-            Action::BeginLoad { .. } => {
+            Action::BeginLoad { length, .. } => {
+                let what = match length {
+                    Some(bytes) => format!("receiving {bytes} bytes from master to memory"),
+                    None => "receiving streamed RDB from master with EOF to memory".to_owned(),
+                };
+                self.note(Level::Notice, format!("MASTER <-> REPLICA sync: {what}"));
                 self.begin_load();
                 return;
             }
@@ -292,10 +326,18 @@ impl Engine {
             Action::Resume(channel) => Task::Resume(channel),
             Action::Tell(event) => {
                 self.master.follow(&event, Moment::at(now));
-                if let Event::Lost(_) = event {
-                    self.link.down_since = now;
+                match event {
+                    Event::Lost(_) => {
+                        (self.link.down_since, self.link.attempts) = (now, 0);
+                    }
+                    Event::Synced { .. } | Event::Continued { .. } => {
+                        self.link.down_for += (now - self.link.down_since).max(0);
+                        self.link.up_since = now;
+                    }
+                    _ => {}
                 }
-                Task::Log(event_words(&event))
+                self.note_event(&event);
+                return;
             }
         };
         self.tasks.push_back(task);
@@ -316,6 +358,11 @@ impl Engine {
     }
 
     fn begin_snapshot(&mut self, begin: BeginSnapshot, now: i64) -> Snapshot {
+        let target = match begin.form {
+            master::Form::Diskless => "replicas sockets",
+            master::Form::Stored => "disk",
+        };
+        self.note(Level::Notice, format!("Starting BGSAVE for SYNC with target: {target}"));
         let wants_keys = begin.filter.is_none();
         let wants_functions = begin.filter.is_none_or(|filter| filter.functions);
         let needs = if wants_keys {
@@ -393,11 +440,31 @@ impl Engine {
         self.link.master = None;
         self.link.queue = None;
         self.set_replica(false);
-        self.tasks.push_back(Task::Log("MASTER MODE enabled".to_owned()));
+        let history = self.master.history();
+        let shifted = history.replid2().zip(history.second_repl_offset()).map(|(before, valid)| {
+            format!(
+                "Setting secondary replication ID to {before}, valid up to offset: {valid}. New replication ID is {}",
+                history.replid()
+            )
+        });
+        if let Some(line) = shifted {
+            self.note(Level::Notice, line);
+        }
+        self.note(Level::Notice, "MASTER MODE enabled".to_owned());
     }
 
     /// A connection to the master has been made, or is over, or could not be made.
     pub fn link_changed(&mut self, channel: Channel, connected: bool, now: i64) {
+        if channel == Channel::Main {
+            self.link.session = Session::default();
+            if let Some((host, port)) = self.link.master.as_ref().filter(|_| connected) {
+                let peer = format!("{host}:{port}");
+                self.link.attempts += 1;
+                self.link.all_attempts += 1;
+                let id = self.clients.next_id();
+                self.link.session = Session { kind: Kind::Master, ..Session::new(id, peer, String::new(), now) };
+            }
+        }
         if let Some(replica) = &mut self.replica {
             if connected {
                 replica.connected(channel, Moment::at(now));
@@ -406,15 +473,6 @@ impl Engine {
             }
         }
         self.collect(now);
-    }
-
-    /// CLIENT KILL TYPE master: the link ends as if the master had ended it. Tells whether it was up.
-    pub(super) fn kill_link(&mut self, now: i64) -> bool {
-        let up = self.replica.as_ref().is_some_and(Replica::is_up);
-        if up {
-            self.link_changed(Channel::Main, false, now);
-        }
-        up
     }
 
     /// Takes bytes that the master has sent; gives how many were taken. What is left is to be handed in again after
@@ -497,6 +555,10 @@ impl Engine {
             .zip(aux("repl-offset").and_then(|offset| offset.parse().ok()))
             .map(|(id, offset)| (Replid::from_wire(id.as_bytes()), Offset(offset)));
         let stream_db = aux("repl-stream-db").and_then(|db| db.parse().ok());
+        let databases = 0..loaded.keyspace.databases();
+        let keys: usize = databases.map(|db| loaded.keyspace.size(db).keys).sum();
+        let line = format!("Done loading RDB, keys loaded: {keys}, keys expired: {}.", loaded.expired);
+        self.note(Level::Notice, line);
         self.keyspace.replace(loaded.keyspace);
         self.functions = loaded.functions;
         Some(Ok(Loaded { stream_db, place }))
@@ -551,9 +613,12 @@ impl Engine {
             if self.stats.first_unapplied.is_none() {
                 self.stats.first_unapplied = Some((i64::try_from(after.0).unwrap_or(i64::MAX), name.clone()));
             }
-            self.tasks.push_back(Task::Log(format!(
-                "the master's command '{name}' before offset {after} could not be applied: the dataset lacks it"
-            )));
+            self.note(
+                Level::Warning,
+                format!(
+                    "the master's command '{name}' before offset {after} could not be applied: the dataset lacks it"
+                ),
+            );
         }
     }
 
@@ -573,16 +638,29 @@ impl Engine {
             line!("master_last_io_seconds_ago:{last_io}");
             line!("master_sync_in_progress:{}", u8::from(replica.state_name() == "TRANSFER"));
             let (read, applied) = (replica.read().0, replica.applied().0);
-            if self.dialect.since(7, 0) {
+            if self.dialect.since(6, 2) {
                 line!("slave_read_repl_offset:{read}");
             }
             line!("slave_repl_offset:{applied}");
+            if self.dialect.is_redis_since(8, 0) {
+                line!("replica_full_sync_buffer_size:0");
+                line!("replica_full_sync_buffer_peak:0");
+                line!("master_current_sync_attempts:{}", self.link.attempts);
+                line!("master_total_sync_attempts:{}", self.link.all_attempts);
+                let since = if up { (now - self.link.up_since).max(0) / 1000 } else { -1 };
+                line!("master_link_up_since_seconds:{since}");
+                let down = if up { 0 } else { (now - self.link.down_since).max(0) };
+                line!("total_disconnect_time_sec:{}", (self.link.down_for + down) / 1000);
+            } else if self.dialect.is_valkey_since(8, 0) {
+                line!("replicas_repl_buffer_size:0");
+                line!("replicas_repl_buffer_peak:0");
+            }
             if !up {
                 line!("master_link_down_since_seconds:{}", (now - self.link.down_since).max(0) / 1000);
             }
             line!("slave_priority:{}", self.config.get("replica-priority"));
             line!("slave_read_only:{}", u8::from(self.config.flag("replica-read-only")));
-            if self.dialect.since(7, 0) {
+            if self.dialect.since(6, 2) {
                 line!("replica_announced:{}", u8::from(self.config.flag("replica-announced")));
             }
         }
@@ -601,6 +679,9 @@ impl Engine {
                 replica.offset,
                 replica.lag
             );
+        }
+        if self.dialect.is_valkey_since(8, 0) {
+            line!("replicas_waiting_psync:0");
         }
         let history = self.master.history();
         line!("master_failover_state:{}", self.master.failover_state());
@@ -626,44 +707,4 @@ impl Engine {
 /// `ip:port` without the port.
 fn host(peer: &str) -> &str {
     peer.rsplit_once(':').map_or(peer, |(host, _)| host.trim_matches(['[', ']']))
-}
-
-fn told_words(told: &master::Told) -> String {
-    use master::Told;
-    match told {
-        Told::Partial { connection, byte, bytes } => format!(
-            "Partial resynchronization request from replica {connection} accepted. Sending {bytes} bytes of backlog starting from offset {byte}."
-        ),
-        Told::NoPartial { connection, replid, byte, why } => format!(
-            "Partial resynchronization not accepted for replica {connection}: it asks for {replid} from {byte} on ({why:?})"
-        ),
-        Told::BacklogCreated { replid } => {
-            format!("Replication backlog created, my new replication IDs are '{replid}' and '{}'", "0".repeat(40))
-        }
-        Told::BacklogFreed => "Replication backlog freed after no replica came for repl-backlog-ttl".to_owned(),
-        Told::Online { connection } => format!("Synchronization with replica {connection} succeeded"),
-    }
-}
-
-fn event_words(event: &Event) -> String {
-    let known = |replid: &Option<Replid>| replid.map_or_else(|| "?".to_owned(), |id| id.to_string());
-    match event {
-        Event::Shrugged { option, reply } => {
-            format!("(Non critical) Master does not understand REPLCONF {option}: {reply}")
-        }
-        Event::FullSync { replid, offset, transfer } => format!(
-            "Full resync from master: {}:{} ({transfer:?})",
-            known(replid),
-            offset.map_or_else(|| "?".to_owned(), |offset| offset.to_string())
-        ),
-        Event::Synced { .. } => "MASTER <-> REPLICA sync: Finished with success".to_owned(),
-        Event::Continued { replid, offset } => {
-            format!(
-                "Successful partial resynchronization with master, {} from offset {offset} on",
-                known(&Some(*replid))
-            )
-        }
-        Event::PsyncRefused { reply, .. } => format!("Master replied to PSYNC with {reply}"),
-        Event::Lost(reason) => format!("Connection with master lost: {reason}"),
-    }
 }

@@ -124,16 +124,8 @@ impl Requests {
         self.inline = true;
         self.words.clear();
         let line = bytes.get(..end).unwrap_or_default();
-        // Words of other bytes than UTF-8 come as they are, unless there are quotes among them.
-        match std::str::from_utf8(line) {
-            Ok(text) => {
-                let words = split(text).ok_or_else(|| ProtocolError("unbalanced quotes in request".to_owned()))?;
-                words.iter().for_each(|word| self.word(word.as_bytes()));
-            }
-            Err(_) => {
-                line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).for_each(|word| self.word(word));
-            }
-        }
+        let words = split(line).ok_or_else(|| ProtocolError("unbalanced quotes in request".to_owned()))?;
+        words.iter().for_each(|word| self.word(word));
         Ok(Some(end + 1))
     }
 
@@ -208,6 +200,12 @@ mod tests {
         for size in 1..bytes.len() {
             assert_eq!(read(bytes, size), Ok(wanted.clone()), "{size}");
         }
+    }
+
+    #[test]
+    fn bytes_of_a_line_stay_what_they_are() {
+        let words = vec![vec![b"SET".to_vec(), b"k".to_vec(), vec![0x80], vec![0xff]]];
+        assert_eq!(read(b"SET k \"\\x80\" \xff\r\n", 100), Ok(words));
     }
 
     #[test]

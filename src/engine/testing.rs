@@ -18,36 +18,9 @@ pub(super) struct Play {
     seen: u64,
 }
 
-/// Splits a line into words as redis-cli does: blanks separate, quotes join, `\xHH` and `\n` inside double quotes.
+/// Splits a line into words as redis-cli does.
 pub(super) fn words(line: &str) -> Vec<Vec<u8>> {
-    let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), Vec::new(), false, false);
-    let mut bytes = line.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => (quoted, begun) = (!quoted, true),
-            b'\\' if quoted => match bytes.next() {
-                Some(b'x') => {
-                    let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
-                    word.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
-                }
-                Some(b'n') => word.push(b'\n'),
-                Some(b'r') => word.push(b'\r'),
-                Some(other) => word.push(other),
-                None => panic!("nothing behind a backslash: {line}"),
-            },
-            b' ' if !quoted => {
-                if begun || !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            other => word.push(other),
-        }
-    }
-    if begun || !word.is_empty() {
-        words.push(word);
-    }
-    words
+    super::config::split(line.as_bytes()).unwrap_or_else(|| panic!("open quotes: {line}"))
 }
 
 /// A command's bytes and where its words stand.
@@ -95,6 +68,14 @@ impl Play {
         match self.engine.unblock(&mut self.session) {
             Some(blocked) => waits(&blocked, &words),
             None => shown(&mut reply.bytes()),
+        }
+    }
+
+    /// Runs lines, each beside what it answers and what goes into the stream.
+    #[track_caller]
+    pub(super) fn rows(&mut self, rows: &[(&str, &str, &str)]) {
+        for (line, answer, stream) in rows {
+            assert_eq!((self.run(line).as_str(), self.stream().as_str()), (*answer, *stream), "{line}");
         }
     }
 

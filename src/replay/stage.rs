@@ -36,24 +36,24 @@ struct Board {
 
 /// The time that all servers of a replay take for the present, in milliseconds since 1970.
 #[derive(Clone, Debug, Default)]
-pub struct Present(Arc<AtomicI64>);
+pub(super) struct Present(Arc<AtomicI64>);
 
 impl Present {
     /// It is this time now. It never goes back.
-    pub fn set(&self, millis: i64) {
+    pub(super) fn set(&self, millis: i64) {
         self.0.fetch_max(millis, Ordering::Relaxed);
     }
 
     /// The time.
     #[must_use]
-    pub fn get(&self) -> i64 {
+    pub(super) fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// A server.
 #[derive(Debug)]
-pub struct Actor {
+pub(super) struct Actor {
     orders: mpsc::Sender<Order>,
     address: SocketAddr,
     board: Arc<Board>,
@@ -65,7 +65,7 @@ impl Actor {
     ///
     /// # Errors
     /// [`StageError::Start`].
-    pub fn start(
+    pub(super) fn start(
         number: usize,
         dialect: Dialect,
         present: &Present,
@@ -93,7 +93,7 @@ impl Actor {
                 time: Some(time),
             };
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let done = serve_directed(engine, any, direct, Box::new(|_| {}), |bound| {
+            let done = serve_directed(engine, any, direct, Box::new(|_, _, _| {}), |bound| {
                 let _ = ready.send(bound.first().copied());
             });
             done.map(drop).map_err(|error| error.to_string())
@@ -108,7 +108,7 @@ impl Actor {
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -116,7 +116,7 @@ impl Actor {
     ///
     /// # Errors
     /// [`StageError::Ended`].
-    pub fn order(&self, order: impl FnOnce(&mut Engine) + Send + 'static) -> Result<(), StageError> {
+    pub(super) fn order(&self, order: impl FnOnce(&mut Engine) + Send + 'static) -> Result<(), StageError> {
         self.orders.blocking_send(Box::new(order)).map_err(|_| StageError::Ended("it takes no orders".to_owned()))
     }
 
@@ -124,7 +124,7 @@ impl Actor {
     ///
     /// # Errors
     /// [`StageError::Ended`].
-    pub fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Engine) -> T + Send + 'static,
     ) -> Result<T, StageError> {
@@ -137,12 +137,12 @@ impl Actor {
 
     /// How it stands.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         self.board.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until this is so, or nothing has changed for `patience`; tells whether it is.
-    pub fn wait(&self, patience: Duration, mut so: impl FnMut(&Standing) -> bool) -> bool {
+    pub(super) fn wait(&self, patience: Duration, mut so: impl FnMut(&Standing) -> bool) -> bool {
         let mut standing = self.board.standing.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut before, mut until) = (standing.clone(), Instant::now() + patience);
         while !so(&standing) {
@@ -160,7 +160,7 @@ impl Actor {
     }
 
     /// Ends it.
-    pub fn end(self) {
+    pub(super) fn end(self) {
         drop(self.orders);
         let _ = self.thread.join();
     }

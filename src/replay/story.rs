@@ -479,6 +479,6 @@ fn by_abilities(base: Dialect, capa: &[String]) -> Dialect {
 
 /// Whether the sync came over two connections.
 #[must_use]
-pub fn is_two_channel(transfer: Option<Transfer>) -> bool {
+pub(super) fn is_two_channel(transfer: Option<Transfer>) -> bool {
     matches!(transfer, Some(Transfer::RdbChannel | Transfer::DualChannel))
 }

@@ -16,7 +16,7 @@ const WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom];
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("DUMP", 2, READ, Keys::ONE, dump),
     Spec::new("RESTORE", -4, WRITE, Keys::ONE, restore),
-    Spec::new("RESTORE-ASKING", -4, WRITE, Keys::ONE, restore).only(|dialect| dialect.since(3, 0)),
+    Spec::new("RESTORE-ASKING", -4, WRITE, Keys::ONE, restore).since(3, 0),
 ];
 
 fn dump(context: &mut Context<'_>, args: Args<'_>) -> Outcome {

@@ -17,16 +17,16 @@ const GROW: &[Flag] = &[Flag::Write, Flag::DenyOom];
 const READ: &[Flag] = &[Flag::Read];
 
 pub(super) const COMMANDS: &[Spec] = &[
-    Spec::new("GEOADD", -5, GROW, Keys::ONE, geoadd),
-    Spec::new("GEOPOS", -2, READ, Keys::ONE, geopos),
-    Spec::new("GEODIST", -4, READ, Keys::ONE, geodist),
-    Spec::new("GEOHASH", -2, READ, Keys::ONE, geohash),
-    Spec::new("GEOSEARCH", -7, READ, Keys::ONE, geosearch),
-    Spec::new("GEOSEARCHSTORE", -8, GROW, Keys::TWO, geosearchstore),
-    Spec::new("GEORADIUS", -6, GROW, Keys::ONE, georadius),
-    Spec::new("GEORADIUS_RO", -6, READ, Keys::ONE, georadius_ro),
-    Spec::new("GEORADIUSBYMEMBER", -5, GROW, Keys::ONE, georadiusbymember),
-    Spec::new("GEORADIUSBYMEMBER_RO", -5, READ, Keys::ONE, georadiusbymember_ro),
+    Spec::new("GEOADD", -5, GROW, Keys::ONE, geoadd).since(3, 2),
+    Spec::new("GEOPOS", -2, READ, Keys::ONE, geopos).since(3, 2),
+    Spec::new("GEODIST", -4, READ, Keys::ONE, geodist).since(3, 2),
+    Spec::new("GEOHASH", -2, READ, Keys::ONE, geohash).since(3, 2),
+    Spec::new("GEOSEARCH", -7, READ, Keys::ONE, geosearch).since(6, 2),
+    Spec::new("GEOSEARCHSTORE", -8, GROW, Keys::TWO, geosearchstore).since(6, 2),
+    Spec::new("GEORADIUS", -6, GROW, Keys::ONE, georadius).since(3, 2),
+    Spec::new("GEORADIUS_RO", -6, READ, Keys::ONE, georadius_ro).since(3, 2),
+    Spec::new("GEORADIUSBYMEMBER", -5, GROW, Keys::ONE, georadiusbymember).since(3, 2),
+    Spec::new("GEORADIUSBYMEMBER_RO", -5, READ, Keys::ONE, georadiusbymember_ro).since(3, 2),
 ];
 
 /// A longitude and a latitude at `index`.
@@ -563,9 +563,7 @@ mod tests {
             ),
             ("EXISTS d", "0", ""),
         ];
-        for (line, answer, stream) in rows {
-            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
-        }
+        play.rows(&rows);
         assert!(play.apply("GEOSEARCHSTORE d g BYPOLYGON 3 10 30 20 30 15 45 STOREDIST"));
         assert_eq!(play.run("ZCARD d"), "2", "what one family has is applied by all");
     }

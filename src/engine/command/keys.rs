@@ -14,24 +14,24 @@ const FAST_READ: &[Flag] = &[Flag::Read, Flag::Fast];
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("DEL", -2, WRITE, Keys::ALL, del),
-    Spec::new("UNLINK", -2, FAST_WRITE, Keys::ALL, del),
+    Spec::new("UNLINK", -2, FAST_WRITE, Keys::ALL, del).since(4, 0),
     Spec::new("EXISTS", -2, FAST_READ, Keys::ALL, exists),
-    Spec::new("TOUCH", -2, FAST_READ, Keys::ALL, exists),
+    Spec::new("TOUCH", -2, FAST_READ, Keys::ALL, exists).since(3, 2),
     Spec::new("TYPE", 2, FAST_READ, Keys::ONE, type_of),
-    Spec::new("EXPIRE", -3, FAST_WRITE, Keys::ONE, expire),
-    Spec::new("PEXPIRE", -3, FAST_WRITE, Keys::ONE, pexpire),
-    Spec::new("EXPIREAT", -3, FAST_WRITE, Keys::ONE, expireat),
-    Spec::new("PEXPIREAT", -3, FAST_WRITE, Keys::ONE, pexpireat),
+    Spec::new("EXPIRE", -3, FAST_WRITE, Keys::ONE, expire).before(7, 0, 3),
+    Spec::new("PEXPIRE", -3, FAST_WRITE, Keys::ONE, pexpire).before(7, 0, 3),
+    Spec::new("EXPIREAT", -3, FAST_WRITE, Keys::ONE, expireat).before(7, 0, 3),
+    Spec::new("PEXPIREAT", -3, FAST_WRITE, Keys::ONE, pexpireat).before(7, 0, 3),
     Spec::new("PERSIST", 2, FAST_WRITE, Keys::ONE, persist),
     Spec::new("TTL", 2, FAST_READ, Keys::ONE, ttl),
     Spec::new("PTTL", 2, FAST_READ, Keys::ONE, pttl),
-    Spec::new("EXPIRETIME", 2, FAST_READ, Keys::ONE, expiretime),
-    Spec::new("PEXPIRETIME", 2, FAST_READ, Keys::ONE, pexpiretime),
+    Spec::new("EXPIRETIME", 2, FAST_READ, Keys::ONE, expiretime).since(7, 0),
+    Spec::new("PEXPIRETIME", 2, FAST_READ, Keys::ONE, pexpiretime).since(7, 0),
     Spec::new("RENAME", 3, WRITE, Keys::TWO, rename),
     Spec::new("RENAMENX", 3, FAST_WRITE, Keys::TWO, renamenx),
     Spec::new("MOVE", 3, FAST_WRITE, Keys::ONE, move_key),
-    Spec::new("COPY", -3, &[Flag::Write, Flag::DenyOom], Keys::TWO, copy),
-    Spec::new("SWAPDB", 3, FAST_WRITE, Keys::NONE, swapdb),
+    Spec::new("COPY", -3, &[Flag::Write, Flag::DenyOom], Keys::TWO, copy).since(6, 2),
+    Spec::new("SWAPDB", 3, FAST_WRITE, Keys::NONE, swapdb).since(4, 0),
     Spec::new("FLUSHDB", -1, WRITE, Keys::NONE, flushdb),
     Spec::new("FLUSHALL", -1, WRITE, Keys::NONE, flushall),
     Spec::new("DBSIZE", 1, FAST_READ, Keys::NONE, dbsize),
@@ -321,8 +321,10 @@ fn flush_mode(args: Args<'_>) -> Outcome {
 fn flushdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     flush_mode(args)?;
     let db = context.session.db;
+    // Before 7.0 nothing was told of a database that was empty.
+    let told = context.engine.dialect.since(7, 0) || context.engine.keyspace.size(db).keys > 0;
     context.engine.flush(db);
-    context.changes += 1;
+    context.changes += u64::from(told);
     context.reply.ok();
     Ok(())
 }

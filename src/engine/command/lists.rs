@@ -30,15 +30,15 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("LINSERT", 5, GROW, Keys::ONE, linsert),
     Spec::new("LREM", 4, WRITE, Keys::ONE, lrem),
     Spec::new("LTRIM", 4, WRITE, Keys::ONE, ltrim),
-    Spec::new("LPOS", -3, READ, Keys::ONE, lpos),
-    Spec::new("LMOVE", 5, GROW, Keys::TWO, lmove),
+    Spec::new("LPOS", -3, READ, Keys::ONE, lpos).since(6, 0),
+    Spec::new("LMOVE", 5, GROW, Keys::TWO, lmove).since(6, 2),
     Spec::new("RPOPLPUSH", 3, GROW, Keys::TWO, rpoplpush),
-    Spec::new("LMPOP", -4, WRITE, Keys::NONE, lmpop),
+    Spec::new("LMPOP", -4, WRITE, Keys::NONE, lmpop).since(7, 0),
     Spec::new("BLPOP", -3, WAIT, Keys::new(1, -2, 1), blpop),
     Spec::new("BRPOP", -3, WAIT, Keys::new(1, -2, 1), brpop),
-    Spec::new("BLMOVE", 6, WAIT_GROW, Keys::TWO, blmove),
+    Spec::new("BLMOVE", 6, WAIT_GROW, Keys::TWO, blmove).since(6, 2),
     Spec::new("BRPOPLPUSH", 4, WAIT_GROW, Keys::TWO, brpoplpush),
-    Spec::new("BLMPOP", -5, WAIT, Keys::NONE, blmpop),
+    Spec::new("BLMPOP", -5, WAIT, Keys::NONE, blmpop).since(7, 0),
 ];
 
 /// An end of a list.
@@ -557,9 +557,7 @@ mod tests {
             ("LMPOP 1 m LEFT COUNT 0", "-ERR count should be greater than 0", ""),
             ("DBSIZE", "0", ""),
         ];
-        for (line, answer, stream) in rows {
-            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
-        }
+        play.rows(&rows);
     }
 
     #[test]
@@ -577,7 +575,7 @@ mod tests {
         }
         play.run("RPUSH b 1 2 3 4 5 6");
         play.stream();
-        for (line, answer, stream) in [
+        play.rows(&[
             ("BLPOP a b 1", "[b 1]", "LPOP b"),
             ("BRPOP a b 1", "[b 6]", "RPOP b"),
             ("BLMOVE b c LEFT RIGHT 1", "2", "LMOVE b c LEFT RIGHT"),
@@ -586,9 +584,7 @@ mod tests {
             ("BLPOP c -1", "-ERR timeout is negative", ""),
             ("BLPOP c x", "-ERR timeout is not a float or out of range", ""),
             ("BLPOP c 1e300", "-ERR timeout is negative", ""),
-        ] {
-            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
-        }
+        ]);
     }
 
     #[test]

@@ -5,8 +5,12 @@
 //! ([`Context::changed`]); if anything was, the command itself goes into the stream, unless the handler has said what
 //! goes there in its place ([`Context::propagate`]).
 
+mod acl;
 mod bitmaps;
+mod client;
+mod configuration;
 mod connection;
+mod debug;
 mod dump;
 mod functions;
 mod geo;
@@ -14,6 +18,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod object;
 mod pubsub;
 mod replication;
 mod scan;
@@ -23,6 +28,7 @@ mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
+mod told;
 mod transactions;
 
 use std::collections::HashMap;
@@ -67,6 +73,8 @@ pub enum Flag {
     PubSub,
     /// Scripts may not call it.
     NoScript,
+    /// A client that listens to channels may call it.
+    Listening,
     /// It may go into the stream although it is no write: PFCOUNT, PUBLISH.
     MayReplicate,
 }
@@ -86,7 +94,7 @@ impl Flag {
             Self::NoAuth => "no_auth",
             Self::PubSub => "pubsub",
             Self::NoScript => "noscript",
-            Self::Transaction | Self::MayReplicate => return None,
+            Self::Transaction | Self::MayReplicate | Self::Listening => return None,
         })
     }
 }
@@ -133,20 +141,30 @@ pub struct Spec {
     pub keys: Keys,
     /// Who does it.
     pub handler: Handler,
-    /// Which servers have it. What others' clients are refused is still applied from a master.
+    /// Which servers have it: those from this version on, and of them these. What others' clients are refused is still
+    /// applied from a master.
+    since: (u8, u8),
     known: fn(Dialect) -> bool,
+    /// How many arguments it takes before a version, where that is not the same.
+    earlier: Option<((u8, u8), i16)>,
     /// It is a container: its subcommands do the work.
     container: bool,
 }
 
 impl Spec {
     const fn new(name: &'static str, arity: i16, flags: &'static [Flag], keys: Keys, handler: Handler) -> Self {
-        Self { name, arity, flags, keys, handler, known: everywhere, container: false }
+        Self { name, arity, flags, keys, handler, since: (0, 0), known: everywhere, earlier: None, container: false }
     }
 
-    /// A command that stands only in front of its subcommands, which are declared as `NAME|SUBCOMMAND`.
-    const fn container(name: &'static str) -> Self {
-        Self { container: true, ..Self::new(name, -2, &[], Keys::NONE, alone) }
+    /// A command that stands only in front of its subcommands, which are declared as `NAME|SUBCOMMAND`. Its flags and keys
+    /// are those of before 7.0, when a subcommand had none of its own.
+    const fn container(name: &'static str, flags: &'static [Flag], keys: Keys) -> Self {
+        Self { container: true, ..Self::new(name, -2, flags, keys, alone) }
+    }
+
+    /// Servers have it from this version on.
+    const fn since(self, major: u8, minor: u8) -> Self {
+        Self { since: (major, minor), ..self }
     }
 
     /// Only these servers have it.
@@ -154,10 +172,47 @@ impl Spec {
         Self { known, ..self }
     }
 
+    /// Before this version it took so many arguments.
+    const fn before(self, major: u8, minor: u8, arity: i16) -> Self {
+        Self { earlier: Some(((major, minor), arity)), ..self }
+    }
+
     /// Whether clients of such a server have it.
     #[must_use]
     pub fn is_known(&self, dialect: Dialect) -> bool {
-        (self.known)(dialect)
+        dialect.since(self.since.0, self.since.1) && (self.known)(dialect)
+    }
+
+    /// Whether COMMAND tells it there. Before 7.0 a few words were understood before the table was looked at.
+    fn is_told(&self, dialect: Dialect) -> bool {
+        self.is_known(dialect) && (self.name != "QUIT" || dialect.since(7, 0))
+    }
+
+    /// How many arguments it takes in such a server, the name included; at least so many if negative.
+    #[must_use]
+    pub fn arity_in(&self, dialect: Dialect) -> i16 {
+        match self.earlier {
+            Some(((major, minor), arity)) if !dialect.since(major, minor) => arity,
+            _ => self.arity,
+        }
+    }
+
+    /// The flags that COMMAND tells in such a server.
+    fn flags_in(&self, dialect: Dialect) -> Vec<&'static str> {
+        if self.container && !self.runs_alone() && dialect.since(7, 0) {
+            return Vec::new();
+        }
+        told::flags(self, dialect)
+    }
+
+    /// The keys' places as COMMAND tells them in such a server.
+    fn keys_in(&self, dialect: Dialect) -> Keys {
+        if self.container && dialect.since(7, 0) { Keys::NONE } else { self.keys }
+    }
+
+    /// It does something without a subcommand, too.
+    fn runs_alone(&self) -> bool {
+        self.arity == -1
     }
 
     /// Whether it stands in front of subcommands.
@@ -183,12 +238,29 @@ impl Spec {
         (i64::from(first)..=last.min(count - 1)).step_by(step as usize).map(|place| place as usize).collect()
     }
 
-    /// Whether it can have so many arguments, the name included.
+    /// Whether it can have so many arguments, the name included, in any version.
     #[must_use]
     pub fn takes(&self, arguments: usize) -> bool {
-        let arity = usize::from(self.arity.unsigned_abs());
-        if self.arity < 0 { arguments >= arity } else { arguments == arity }
+        fits(self.arity, arguments) || self.earlier.is_some_and(|(_, arity)| fits(arity, arguments))
     }
+
+    /// Whether it can have so many in such a server.
+    #[must_use]
+    pub fn takes_in(&self, arguments: usize, dialect: Dialect) -> bool {
+        fits(self.arity_in(dialect), arguments)
+    }
+
+    /// The subcommands of a container.
+    fn subcommands(&self) -> impl Iterator<Item = &'static Spec> + Clone {
+        let container = self.name;
+        let is_sub = move |name: &str| name.strip_prefix(container).is_some_and(|rest| rest.starts_with('|'));
+        GROUPS.iter().copied().flatten().filter(move |spec| is_sub(spec.name))
+    }
+}
+
+fn fits(arity: i16, arguments: usize) -> bool {
+    let least = usize::from(arity.unsigned_abs());
+    if arity < 0 { arguments >= least } else { arguments == least }
 }
 
 fn everywhere(_: Dialect) -> bool {
@@ -200,10 +272,27 @@ fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Err(CommandError::arity(&String::from_utf8_lossy(args.get(0))))
 }
 
+/// `CONTAINER HELP`: what there is.
+fn help(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let dialect = context.engine.dialect;
+    let container = context.engine.command(args.get(0)).ok_or(CommandError::SYNTAX)?;
+    let subcommands = container.subcommands().filter(|spec| spec.is_known(dialect));
+    let names = subcommands.filter_map(|spec| spec.name.split_once('|')).map(|(_, name)| name);
+    let reply = &mut *context.reply;
+    reply.array(names.clone().count() + 1);
+    reply.status(&format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container.name));
+    names.for_each(|name| reply.status(name));
+    Ok(())
+}
+
 /// All tables.
 const GROUPS: &[&[Spec]] = &[
+    acl::COMMANDS,
     bitmaps::COMMANDS,
+    client::COMMANDS,
+    configuration::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
     dump::COMMANDS,
     functions::COMMANDS,
     geo::COMMANDS,
@@ -211,6 +300,7 @@ const GROUPS: &[&[Spec]] = &[
     hyperloglog::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
+    object::COMMANDS,
     pubsub::COMMANDS,
     replication::COMMANDS,
     server::COMMANDS,
@@ -271,7 +361,7 @@ impl Table {
 }
 
 /// All commands.
-pub fn all() -> impl Iterator<Item = &'static Spec> {
+pub fn all() -> impl Iterator<Item = &'static Spec> + Clone {
     GROUPS.iter().copied().flatten()
 }
 
@@ -290,16 +380,14 @@ pub(super) fn unknown(args: Args<'_>, dialect: Dialect) -> CommandError {
     CommandError::new(text)
 }
 
-/// The answer to a subcommand that a command does not have.
-pub(super) fn unknown_subcommand(command: &str, args: Args<'_>) -> CommandError {
-    let word = String::from_utf8_lossy(args.get(1)).into_owned();
-    CommandError::new(format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try {command} HELP."))
-}
-
-/// The answer to a subcommand with too few or too many arguments.
-pub(super) fn subcommand_arity(command: &str, args: Args<'_>) -> CommandError {
-    let word = String::from_utf8_lossy(args.get(1)).to_ascii_lowercase();
-    CommandError::new(format!("ERR wrong number of arguments for '{command}|{word}' command"))
+/// The answer to a subcommand that a command without a table of them does not have, or not with so many arguments.
+pub(super) fn unknown_subcommand(command: &str, args: Args<'_>, dialect: Dialect) -> CommandError {
+    let word = args.get(1);
+    let word = String::from_utf8_lossy(word.get(..word.len().min(128)).unwrap_or_default());
+    let unknown = if dialect.since(7, 0) { "unknown" } else { "Unknown" };
+    CommandError::new(format!(
+        "ERR {unknown} subcommand or wrong number of arguments for '{word}'. Try {command} HELP."
+    ))
 }
 
 /// The answer to a subcommand that the container has not.
@@ -315,17 +403,4 @@ pub(super) fn unknown_sub(container: &Spec, args: Args<'_>, dialect: Dialect) ->
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn names_are_upper_case_and_stand_once() {
-        let mut seen = HashSet::new();
-        for spec in all() {
-            assert_eq!(spec.name, spec.name.to_ascii_uppercase());
-            assert!(spec.name.len() <= LONGEST);
-            assert!(seen.insert(spec.name), "{} stands twice", spec.name);
-        }
-    }
-}
+mod tests;

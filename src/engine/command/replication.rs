@@ -4,6 +4,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::clients::{Blocked, BlockedOn, Queue};
 use crate::engine::error::CommandError;
+use crate::engine::log::Level;
 use crate::repl::master::FailoverRequest;
 use crate::units::{Moment, Offset};
 
@@ -11,25 +12,32 @@ const ADMIN: &[Flag] = &[Flag::Admin, Flag::Stale, Flag::NoScript];
 const ANYTIME: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
 
 pub(super) const COMMANDS: &[Spec] = &[
-    Spec::new("REPLICAOF", 3, ADMIN, Keys::NONE, replicaof),
+    Spec::new("REPLICAOF", 3, ADMIN, Keys::NONE, replicaof).since(5, 0),
     Spec::new("SLAVEOF", 3, ADMIN, Keys::NONE, replicaof),
     Spec::new("REPLCONF", -1, ANYTIME, Keys::NONE, replconf),
-    Spec::new("PSYNC", -3, ADMIN, Keys::NONE, replconf),
-    Spec::new("SYNC", 1, ADMIN, Keys::NONE, replconf),
-    Spec::new("ROLE", 1, &[Flag::Admin, Flag::Fast, Flag::Loading, Flag::Stale, Flag::NoScript], Keys::NONE, role),
-    Spec::new("WAIT", 3, &[Flag::Blocking], Keys::NONE, wait),
-    Spec::new("FAILOVER", -1, ADMIN, Keys::NONE, failover),
+    Spec::new("PSYNC", -3, &[Flag::Admin, Flag::NoScript], Keys::NONE, replconf),
+    Spec::new("SYNC", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, replconf),
+    Spec::new("ROLE", 1, &[Flag::Fast, Flag::Loading, Flag::Stale, Flag::NoScript], Keys::NONE, role),
+    Spec::new("WAIT", 3, &[Flag::Blocking], Keys::NONE, wait).since(3, 0),
+    Spec::new("WAITAOF", 4, &[Flag::Blocking], Keys::NONE, waitaof).since(7, 2),
+    Spec::new("FAILOVER", -1, ADMIN, Keys::NONE, failover).since(6, 2),
 ];
 
 fn replicaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let now = context.now;
+    let by = context.session.line(now, context.engine.dialect);
     if args.is(1, "NO") && args.is(2, "ONE") {
         context.engine.unfollow(now);
+        context.engine.note(Level::Notice, format!("REPLICAOF NO ONE (user request from '{by}')"));
         context.reply.ok();
         return Ok(());
     }
-    let port = args.integer(2)?;
-    let port = u16::try_from(port).map_err(|_| CommandError::fixed("ERR Invalid master port"))?;
+    let invalid = CommandError::fixed("ERR Invalid master port");
+    let port = match context.engine.dialect.since(7, 0) {
+        true => args.integer(2).map_err(|_| invalid.clone())?,
+        false => args.integer(2)?,
+    };
+    let port = u16::try_from(port).map_err(|_| invalid)?;
     let host = String::from_utf8_lossy(args.get(1)).into_owned();
     if context.engine.followed().is_some_and(|followed| *followed == (host.clone(), port)) {
         context.reply.status("OK Already connected to specified master");
@@ -37,6 +45,7 @@ fn replicaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let start = context.engine.own_place();
     context.engine.follow(&host, port, start, now);
+    context.engine.note(Level::Notice, format!("REPLICAOF {host}:{port} enabled (user request from '{by}')"));
     context.reply.ok();
     Ok(())
 }
@@ -84,22 +93,61 @@ fn wait(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ));
     }
     let count = usize::try_from(args.integer(1)?).unwrap_or(0);
-    let timeout = args.integer(2).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
-    if timeout < 0 {
-        return Err(CommandError::fixed("ERR timeout is negative"));
-    }
+    let until = wait_until(context, args, 2)?;
     let offset = context.engine.master.offset();
     let have = context.engine.master.acknowledged(offset);
     if have >= count || context.is_in_transaction() {
         context.reply.count(have);
         return Ok(());
     }
-    let until = (timeout > 0).then(|| context.now.saturating_add(timeout));
-    let on = BlockedOn::Replicas { count, offset: offset.0 };
+    wait_for(context, count, offset, until, false);
+    Ok(())
+}
+
+/// WAITAOF numlocal numreplicas timeout. There is no append-only file here; replicas tell of theirs.
+fn waitaof(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let local = args.integer(1)?;
+    if !(0..=1).contains(&local) {
+        return Err(CommandError::fixed("ERR value is out of range, must be between 0 and 1"));
+    }
+    let count = args.at_least(2, 0, CommandError::NEGATIVE_TEXT)?;
+    let until = wait_until(context, args, 3)?;
+    if context.engine.is_replica() {
+        return Err(CommandError::fixed(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.",
+        ));
+    }
+    if local > 0 {
+        return Err(CommandError::fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
+    }
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let offset = context.engine.master.offset();
+    let have = context.engine.master.fsynced(offset);
+    if have >= count || context.is_in_transaction() {
+        context.reply.array(2);
+        context.reply.integer(0);
+        context.reply.count(have);
+        return Ok(());
+    }
+    wait_for(context, count, offset, until, true);
+    Ok(())
+}
+
+/// A timeout in milliseconds as a time; 0 is for ever.
+fn wait_until(context: &Context<'_>, args: Args<'_>, index: usize) -> Result<Option<i64>, CommandError> {
+    let timeout =
+        args.integer(index).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
+    if timeout < 0 {
+        return Err(CommandError::fixed("ERR timeout is negative"));
+    }
+    Ok((timeout > 0).then(|| context.now.saturating_add(timeout)))
+}
+
+fn wait_for(context: &mut Context<'_>, count: usize, offset: Offset, until: Option<i64>, on_disk: bool) {
+    let on = BlockedOn::Replicas { count, offset: offset.0, on_disk };
     context.session.blocked = Some(Blocked { until, on, command: Queue::default() });
     context.engine.awaits_replicas.push(context.session.id);
     context.engine.request_acks(context.now);
-    Ok(())
 }
 
 fn failover(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -148,11 +196,14 @@ impl crate::engine::Engine {
         let (clients, master, delivered) = (&mut self.clients, &self.master, &mut self.delivered);
         self.awaits_replicas.retain(|id| {
             let Some(session) = clients.get_mut(*id) else { return false };
-            let Some(Blocked { on: BlockedOn::Replicas { count, offset }, .. }) = session.blocked else { return false };
-            let have = master.acknowledged(Offset(offset));
+            let Some(Blocked { on: BlockedOn::Replicas { count, offset, on_disk }, .. }) = session.blocked else {
+                return false;
+            };
+            let have = if on_disk { master.fsynced(Offset(offset)) } else { master.acknowledged(Offset(offset)) };
             if have >= count {
                 session.blocked = None;
-                delivered.push((*id, format!(":{have}\r\n").into_bytes()));
+                let answer = if on_disk { format!("*2\r\n:0\r\n:{have}\r\n") } else { format!(":{have}\r\n") };
+                delivered.push((*id, answer.into_bytes()));
             }
             have < count
         });

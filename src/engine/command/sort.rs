@@ -12,7 +12,7 @@ use crate::engine::value::{Blob, Decimal, List, Value};
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SORT", -2, &[Flag::Write, Flag::DenyOom], Keys::ONE, sort),
-    Spec::new("SORT_RO", -2, &[Flag::Read], Keys::ONE, sort_ro),
+    Spec::new("SORT_RO", -2, &[Flag::Read], Keys::ONE, sort_ro).since(7, 0),
 ];
 
 /// What a SORT asks for.
@@ -257,9 +257,7 @@ mod tests {
             ("SORT no STORE d", "0", "SORT no STORE d"),
             ("EXISTS d", "0", ""),
         ];
-        for (line, answer, stream) in rows {
-            assert_eq!((play.run(line).as_str(), play.stream().as_str()), (answer, stream), "{line}");
-        }
+        play.rows(&rows);
         // "->" with nothing behind it is part of the key.
         assert_eq!(play.run("SORT m BY h_*->f GET h_*->f GET h_*-> GET w_*->f").split(' ').count(), 9);
     }

@@ -9,7 +9,7 @@ use crate::engine::error::CommandError;
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("MULTI", 1, FLAGS, Keys::NONE, multi),
-    Spec::new("EXEC", 1, FLAGS, Keys::NONE, exec),
+    Spec::new("EXEC", 1, &[Flag::Loading, Flag::Stale, Flag::NoScript, Flag::Transaction], Keys::NONE, exec),
     Spec::new("DISCARD", 1, FLAGS, Keys::NONE, discard),
     Spec::new("WATCH", -2, FLAGS, Keys::ALL, watch),
     Spec::new("UNWATCH", 1, &[Flag::Fast, Flag::Loading, Flag::Stale, Flag::NoScript], Keys::NONE, unwatch),

@@ -69,6 +69,8 @@ enum Next {
     Go,
     /// It is blocked: what comes waits.
     Wait,
+    /// Answers are to be sent before more commands are run.
+    Send,
     /// It waits until this time, in milliseconds since 1970.
     WaitUntil(i64),
     Close(Closing),
@@ -84,7 +86,7 @@ impl Connection {
     ) -> io::Result<()> {
         let (mut reader, writer) = stream.split();
         loop {
-            let next = self.batch(shared, id);
+            let next = self.batch(shared, id, pipe);
             self.send_all(shared, &writer, id, pipe)?;
             let next = if pipe.closes.get() { Next::Close(Closing::AfterReply) } else { next };
             match next {
@@ -93,6 +95,11 @@ impl Connection {
                 _ => {}
             }
             let waits_to_send = self.sent < self.output.len() || self.stream_waits;
+            if next == Next::Send && !waits_to_send {
+                // All went at once, so that nothing would wake this task for the commands that are left.
+                tokio::task::yield_now().await;
+                continue;
+            }
             if self.ended && !waits_to_send {
                 return Ok(());
             }
@@ -100,7 +107,7 @@ impl Connection {
             let reads = match next {
                 _ if self.ended => false,
                 Next::Go => true,
-                Next::Wait | Next::WaitUntil(_) => self.input.len() - self.at < READ,
+                Next::Wait | Next::Send | Next::WaitUntil(_) => self.input.len() - self.at < READ,
                 Next::Close(_) => false,
             };
             if reads {
@@ -117,7 +124,12 @@ impl Connection {
                 read = reader.read_buf(&mut self.input), if reads => match read? {
                     0 => self.ended = true,
                     read => {
-                        shared.engine.borrow_mut().stats.bytes_in += read as u64;
+                        let mut engine = shared.engine.borrow_mut();
+                        engine.stats.bytes_in += read as u64;
+                        if let Some(session) = engine.clients.get_mut(id) {
+                            session.bytes_in += read as u64;
+                        }
+                        drop(engine);
                         if let Some(tap) = &shared.direct.tap {
                             let new = self.input.len() - read;
                             tap.passed(id, true, self.input.get(new..).unwrap_or_default());
@@ -138,6 +150,15 @@ impl Connection {
             let before = self.output.len() - self.sent;
             self.send(shared, writer, id)?;
             let left = self.output.len() - self.sent;
+            if left < before && !self.replica {
+                let sent = (before - left) as u64;
+                let mut engine = shared.engine.borrow_mut();
+                engine.stats.bytes_out += sent;
+                if let Some(session) = engine.clients.get_mut(id) {
+                    session.bytes_out += sent;
+                    session.output = left;
+                }
+            }
             pipe.waiting.set(left);
             if left < before {
                 pipe.drained.notify_waiters();
@@ -186,7 +207,7 @@ impl Connection {
                         }
                     }
                     drop(slices);
-                    engine.stats.bytes_out += written as u64;
+                    engine.stats.stream_bytes_out += written as u64;
                     engine.master.stream_written(id, written);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -222,11 +243,13 @@ impl Connection {
     }
 
     /// Runs the commands that are whole.
-    fn batch(&mut self, shared: &Rc<Shared>, id: SessionId) -> Next {
+    fn batch(&mut self, shared: &Rc<Shared>, id: SessionId, pipe: &Pipe) -> Next {
         let mut guard = shared.engine.borrow_mut();
         let engine = &mut *guard;
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
         let now = shared.now();
+        // What others wrote for it came before the answers to what it says now.
+        self.output.append(&mut pipe.out.borrow_mut());
         let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
         let argument = usize::try_from(engine.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
         let known = Limits { arguments: 1 << 20, argument };
@@ -238,7 +261,7 @@ impl Connection {
                 break Next::Wait;
             }
             if reply.len() - self.sent > ENOUGH {
-                break Next::Wait;
+                break Next::Send;
             }
             let limits = if engine.is_admitted(&session) { known } else { Limits::STRANGER };
             let bytes = self.input.get(self.at..).unwrap_or_default();

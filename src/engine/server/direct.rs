@@ -24,6 +24,9 @@ pub trait Tap {
     fn closed(&self, id: SessionId, by_peer: bool);
 }
 
+/// Looks at the engine.
+pub type Watch = Box<dyn Fn(&Engine)>;
+
 /// What a server has beside its engine where it is directed.
 #[derive(Default)]
 pub struct Direct {
@@ -32,7 +35,7 @@ pub struct Direct {
     /// Who sees what passes.
     pub tap: Option<Box<dyn Tap>>,
     /// Is shown the engine after each batch.
-    pub watch: Option<Box<dyn Fn(&Engine)>>,
+    pub watch: Option<Watch>,
     /// The time, in milliseconds since 1970, in place of the clock's.
     pub time: Option<Arc<AtomicI64>>,
 }

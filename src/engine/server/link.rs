@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::Shared;
+use crate::engine::log::Level;
 use crate::repl::replica::Channel;
 
 /// How much is read at once.
@@ -85,12 +86,12 @@ async fn run(shared: Rc<Shared>, channel: Channel, master: Option<(String, u16)>
         match tokio::time::timeout(CONNECT, TcpStream::connect((host.as_str(), port))).await {
             Ok(Ok(stream)) => {
                 let _ = stream.set_nodelay(true);
-                (shared.log)(&format!("Connected to MASTER {host}:{port} ({channel:?})"));
+                shared.note(Level::Notice, "Non blocking connect for SYNC fired the event.");
                 changed(&shared, channel, true);
                 let _ = serve(&shared, channel, stream, &pipe).await;
             }
-            Ok(Err(error)) => (shared.log)(&format!("Error condition on socket for SYNC: {error}")),
-            Err(_) => (shared.log)(&format!("Timeout connecting to the MASTER {host}:{port}")),
+            Ok(Err(error)) => shared.note(Level::Warning, &format!("Error condition on socket for SYNC: {error}")),
+            Err(_) => shared.note(Level::Warning, &format!("Timeout connecting to the MASTER {host}:{port}")),
         }
     }
     // A connection that was closed on purpose has been replaced, or there is none.
@@ -136,6 +137,7 @@ async fn serve(shared: &Rc<Shared>, channel: Channel, mut stream: TcpStream, pip
         if pipe.resumed.take() || (!input.is_empty() && !full) {
             let mut engine = shared.engine.borrow_mut();
             let taken = engine.from_master(channel, &input, shared.now());
+            engine.stats.link_bytes_in += taken as u64;
             input.drain(..taken);
             shared.after_batch(&mut engine);
         }

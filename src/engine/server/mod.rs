@@ -6,7 +6,9 @@
 
 mod client;
 mod direct;
+mod limits;
 mod link;
+mod process;
 mod snapshot;
 
 use std::cell::{Cell, RefCell};
@@ -20,10 +22,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 
-pub use direct::{Direct, Order, Tap};
+pub use direct::{Direct, Order, Tap, Watch};
 
 use super::clients::{Closing, SessionId};
 use super::core::{Engine, Stop};
+use super::log::Level;
 use super::replication::Task;
 use crate::repl::master;
 use crate::repl::replica::Start;
@@ -39,8 +42,8 @@ pub enum ServeError {
     Start(io::Error),
 }
 
-/// Is told what happens, for a log.
-pub type Log = Box<dyn Fn(&str)>;
+/// Is told what happens, for a log: how much it matters, the role's letter (`M` or `S`), and a sentence.
+pub type Log = Box<dyn Fn(Level, char, &str)>;
 
 /// What connections and the cron share.
 struct Shared {
@@ -49,6 +52,10 @@ struct Shared {
     /// Something may be due before the next tick: the end, above all.
     stirred: Notify,
     log: Log,
+    /// `M` or `S`, for the log.
+    role: Cell<char>,
+    /// When memory and processor time were looked at, in milliseconds since 1970.
+    measured: Cell<i64>,
     /// Snapshots being made or sent.
     snapshots: RefCell<HashMap<master::SnapshotId, Rc<snapshot::Making>>>,
     /// The connections to the master.
@@ -69,6 +76,8 @@ struct Pipe {
     waiting: Cell<usize>,
     /// Is told when fewer wait.
     drained: Notify,
+    /// Since when more waits than a soft limit allows, in milliseconds since 1970; 0 for not.
+    over_since: Cell<i64>,
 }
 
 impl Shared {
@@ -81,6 +90,11 @@ impl Shared {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
+    /// A line for the log.
+    fn note(&self, level: Level, text: &str) {
+        (self.log)(level, self.role.get(), text);
+    }
+
     fn deliver(&self, id: SessionId, bytes: &[u8]) {
         if let Some(pipe) = self.pipes.borrow().get(&id) {
             pipe.out.borrow_mut().extend_from_slice(bytes);
@@ -91,6 +105,7 @@ impl Shared {
     /// What a batch has brought about is carried out: what the protocol's ends want, connections that others are to close,
     /// the end.
     fn after_batch(self: &Rc<Self>, engine: &mut Engine) {
+        self.role.set(if engine.is_replica() { 'S' } else { 'M' });
         engine.serve_acknowledged();
         for (id, bytes) in engine.take_delivered() {
             self.deliver(id, &bytes);
@@ -139,7 +154,7 @@ impl Shared {
             Task::Disconnect(channel) => link::disconnect(self, channel),
             Task::Transmit(channel, bytes) => link::transmit(self, channel, &bytes),
             Task::Resume(channel) => link::resume(self, channel),
-            Task::Log(line) => (self.log)(&line),
+            Task::Log(level, line) => self.note(level, &line),
         }
     }
 
@@ -147,6 +162,11 @@ impl Shared {
     fn tick(self: &Rc<Self>) {
         let mut engine = self.engine.borrow_mut();
         let now = self.now();
+        engine.sample_rates(now);
+        if now - self.measured.get() >= MEASURED_EVERY {
+            self.measured.set(now);
+            process::measure(&mut engine.process);
+        }
         engine.tick_links(now);
         engine.time_out_blocked(now, &mut |id, bytes| self.deliver(id, bytes));
         if engine.active_expire && !engine.is_replica() {
@@ -154,8 +174,12 @@ impl Shared {
             engine.serve_ready(now, &mut |id, bytes| self.deliver(id, bytes));
         }
         self.after_batch(&mut engine);
+        self.cut_off_slow(&mut engine, now);
     }
 }
+
+/// How often memory and processor time are looked at, in milliseconds.
+const MEASURED_EVERY: i64 = 1000;
 
 /// Keys that expire at a time; more wait for the next tick.
 const EXPIRED_PER_TICK: usize = 10_000;
@@ -218,6 +242,8 @@ async fn run(
         pipes: RefCell::default(),
         stirred: Notify::new(),
         log,
+        role: Cell::new('M'),
+        measured: Cell::new(0),
         snapshots: RefCell::default(),
         links: RefCell::default(),
         direct,
@@ -254,7 +280,12 @@ async fn run(
             std::thread::sleep(sleep);
         }
         if let Some(stop) = shared.engine.borrow().stop {
-            (shared.log)(&format!("{} asks for the end", stop.asked_by));
+            let line = match stop.asked_by {
+                "SHUTDOWN" => "User requested shutdown...".to_owned(),
+                signal => format!("Received {signal} scheduling shutdown..."),
+            };
+            shared.note(Level::Notice, &line);
+            shared.note(Level::Warning, "Bye bye...");
             return Ok(stop);
         }
     }
@@ -282,12 +313,15 @@ async fn accept(shared: Rc<Shared>, listener: TcpListener) {
             Ok((stream, _)) => enter(&shared, stream),
             Err(error) => {
                 // Out of file descriptors, as a rule: some become free when connections end.
-                (shared.log)(&format!("a connection could not be accepted: {error}"));
+                shared.note(Level::Warning, &format!("Accepting client connection: {error}"));
                 tokio::time::sleep(TICK).await;
             }
         }
     }
 }
+
+/// What a stranger is told in protected mode.
+const PROTECTED: &[u8] = b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To let others in, set a password with --requirepass or CONFIG SET requirepass, or say --protected-mode no.\r\n";
 
 /// A connection has come.
 fn enter(shared: &Rc<Shared>, stream: TcpStream) {
@@ -297,6 +331,13 @@ fn enter(shared: &Rc<Shared>, stream: TcpStream) {
     let (peer, local) = (address(stream.peer_addr()), address(stream.local_addr()));
     let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
     let mut engine = shared.engine.borrow_mut();
+    // Whoever comes from elsewhere must be let in on purpose.
+    let local_peer = stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    if !local_peer && engine.config.flag("protected-mode") && engine.lets_anybody_in() {
+        engine.stats.rejected += 1;
+        let _ = stream.try_write(PROTECTED);
+        return;
+    }
     let most = usize::try_from(engine.config.number("maxclients")).unwrap_or(usize::MAX);
     if engine.clients.len() >= most {
         engine.stats.rejected += 1;

@@ -16,6 +16,7 @@ use tokio::task::spawn_local;
 use super::{Pipe, Shared};
 use crate::engine::clients::SessionId;
 use crate::engine::keyspace::Taken;
+use crate::engine::log::Level;
 use crate::engine::replication::Snapshot;
 use crate::engine::save::write_key;
 use crate::engine::value::Blob;
@@ -69,7 +70,7 @@ pub(super) fn begin(shared: &Rc<Shared>, snapshot: Snapshot) {
         Form::Stored => match tempfile::tempfile() {
             Ok(file) => Some(Rc::new(file)),
             Err(error) => {
-                (shared.log)(&format!("a snapshot cannot be stored: {error}"));
+                shared.note(Level::Warning, &format!("A snapshot cannot be stored: {error}"));
                 let shared = shared.clone();
                 spawn_local(async move { failed(&shared, &snapshot) });
                 return;
@@ -131,7 +132,7 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
     let thread =
         std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || write(head, keys_out, &bytes_in));
     if let Err(error) = thread {
-        (shared.log)(&format!("a snapshot cannot be made: {error}"));
+        shared.note(Level::Warning, &format!("A snapshot cannot be made: {error}"));
         return failed(&shared, &snapshot);
     }
     let wanted = || shared.snapshots.borrow().contains_key(&id);
@@ -175,15 +176,17 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
     }
     match done {
         Ok(()) if making.file.is_some() => {
-            engine.master.snapshot_ready(id, making.length.get(), Moment::at(shared.now()))
+            shared.note(Level::Notice, "Background saving terminated with success");
+            engine.master.snapshot_ready(id, making.length.get(), Moment::at(shared.now()));
         }
         Ok(()) => {
+            shared.note(Level::Notice, "Background RDB transfer terminated with success");
             engine.master.snapshot_finished(id, Moment::at(shared.now()));
             shared.snapshots.borrow_mut().remove(&id);
         }
         Err(fault) => {
             if wanted() {
-                (shared.log)(&format!("a snapshot failed: {fault}"));
+                shared.note(Level::Warning, &format!("A snapshot failed: {fault}"));
             }
             shared.snapshots.borrow_mut().remove(&id);
             engine.master.snapshot_failed(id, Moment::at(shared.now()));

@@ -1,0 +1,93 @@
+//! DEBUG and REPLTOOL: what tests and operators look at.
+
+use super::{Context, Flag, Keys, Outcome, Spec, help, object, unknown_subcommand};
+use crate::engine::args::Args;
+use crate::engine::error::CommandError;
+use crate::engine::value::Value;
+
+const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
+
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("DEBUG", -2, ADMIN, Keys::NONE, debug),
+    Spec::container("REPLTOOL", ADMIN, Keys::NONE),
+    Spec::new("REPLTOOL|DIGEST", 2, ADMIN, Keys::NONE, digest),
+    Spec::new("REPLTOOL|HELP", 2, ADMIN, Keys::NONE, help),
+];
+
+/// No container: servers look at the words themselves.
+fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    match () {
+        () if args.is(1, "DIGEST") && args.len() == 2 => {
+            let digest = context.engine.digest(context.engine.dialect, context.now);
+            context.reply.status(&digest.to_string());
+        }
+        () if args.is(1, "DIGEST-VALUE") => {
+            context.reply.array(args.len() - 2);
+            let db = context.session.db;
+            for key in args.from(2) {
+                let digest = context.engine.digest_value(db, key, context.engine.dialect, context.now);
+                context.reply.status(&digest.to_string());
+            }
+        }
+        () if args.is(1, "OBJECT") && args.len() == 3 => {
+            let entry = context.entry(args.get(2)).ok_or(CommandError::NO_SUCH_KEY)?;
+            let encoding = object::encoding(&entry.value);
+            context.reply.status(&format!(
+                "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:0 lru:0 lru_seconds_idle:0"
+            ));
+        }
+        () if args.is(1, "SLEEP") && args.len() == 3 => {
+            // What blocks the server for so long is for the server to do, once this batch is done.
+            let seconds = args.float(2).unwrap_or(0.0).clamp(0.0, 3600.0);
+            context.engine.sleep_for = Some(std::time::Duration::from_secs_f64(seconds));
+            context.reply.ok();
+        }
+        () if args.is(1, "SET-ACTIVE-EXPIRE") && args.len() == 3 => {
+            context.engine.active_expire = args.get(2) != b"0";
+            context.reply.ok();
+        }
+        () if args.is(1, "JMAP") || args.is(1, "QUICKLIST-PACKED-THRESHOLD") || args.is(1, "STRINGMATCH-LEN") => {
+            context.reply.ok();
+        }
+        () if args.is(1, "POPULATE") && args.len() >= 3 => populate(context, args)?,
+        () if args.is(1, "REPLICATE") && args.len() >= 4 => {
+            let words: Vec<&[u8]> = args.from(3).collect();
+            context.engine.stream.push_anywhere(words.into_iter());
+            let now = context.now;
+            context.engine.end_unit(now);
+            context.reply.ok();
+        }
+        () => return Err(unknown_subcommand("DEBUG", args, context.engine.dialect)),
+    }
+    Ok(())
+}
+
+/// DEBUG POPULATE count [prefix] [size]: keys that are not told to replicas.
+fn populate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let count = args.at_least(2, 0, CommandError::NEGATIVE_TEXT)?;
+    let prefix = args.find(3).unwrap_or(b"key");
+    let size = match args.find(4) {
+        Some(_) => usize::try_from(args.integer(4)?).map_err(|_| CommandError::NOT_INTEGER)?,
+        None => 0,
+    };
+    for number in 0..count {
+        let key = [prefix, b":", number.to_string().as_bytes()].concat();
+        if context.exists(&key) {
+            continue;
+        }
+        let mut value = format!("value:{number}").into_bytes();
+        if size > 0 {
+            value.resize(size, 0);
+        }
+        context.put(&key, Value::from(&value[..]), crate::engine::NEVER);
+    }
+    context.keep_from_stream();
+    context.reply.ok();
+    Ok(())
+}
+
+fn digest(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    let digest = context.engine.strong_digest();
+    context.reply.status(&digest);
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! What COMMAND tells of commands beyond what the engine itself asks of them, and where versions differ.
+//!
+//! (Asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2. `testdata/commands.txt` has what they answered.)
+
+use super::{Flag, Spec};
+use crate::engine::dialect::Dialect;
+
+/// Which servers a row is about.
+type Which = fn(Dialect) -> bool;
+
+const ALWAYS: Which = |_| true;
+const BEFORE_7_0: Which = |dialect| !dialect.since(7, 0);
+const SINCE_7_0: Which = |dialect| dialect.since(7, 0);
+const BEFORE_7_2: Which = |dialect| !dialect.since(7, 2);
+const SINCE_7_2: Which = |dialect| dialect.since(7, 2);
+const REDIS: Which = |dialect| dialect.is_redis_since(0, 0);
+const VALKEY: Which = |dialect| dialect.is_valkey_since(0, 0);
+const VALKEY_9: Which = |dialect| dialect.is_valkey_since(9, 0);
+
+/// Flags that are told besides those of the table: the flag, by whom, of which commands.
+const MORE: &[(&str, Which, &[&str])] = &[
+    (
+        "allow_busy",
+        SINCE_7_0,
+        &[
+            "AUTH",
+            "DISCARD",
+            "FUNCTION|KILL",
+            "FUNCTION|STATS",
+            "HELLO",
+            "MULTI",
+            "QUIT",
+            "REPLCONF",
+            "RESET",
+            "SHUTDOWN",
+            "UNWATCH",
+            "WATCH",
+        ],
+    ),
+    (
+        "allow_busy",
+        VALKEY_9,
+        &[
+            "CLIENT|GETNAME",
+            "CLIENT|GETREDIR",
+            "CLIENT|ID",
+            "CLIENT|NO-EVICT",
+            "CLIENT|NO-TOUCH",
+            "CLIENT|REPLY",
+            "CLIENT|SETINFO",
+            "CLIENT|SETNAME",
+            "SELECT",
+        ],
+    ),
+    ("asking", ALWAYS, &["RESTORE-ASKING"]),
+    ("loading", SINCE_7_2, &["CLUSTER|SHARDS", "CLUSTER|SLOTS"]),
+    ("loading", VALKEY, &["CLUSTER|INFO", "CLUSTER|MYID", "CLUSTER|NODES", "MEMORY|PURGE"]),
+    ("may_replicate", BEFORE_7_0, &["PFCOUNT", "PUBLISH"]),
+    (
+        "movablekeys",
+        ALWAYS,
+        &[
+            "BLMPOP",
+            "BZMPOP",
+            "GEORADIUS",
+            "GEORADIUSBYMEMBER",
+            "LMPOP",
+            "MEMORY",
+            "MSETEX",
+            "SINTERCARD",
+            "SORT",
+            "SORT_RO",
+            "XREAD",
+            "XREADGROUP",
+            "ZDIFF",
+            "ZDIFFSTORE",
+            "ZINTER",
+            "ZINTERCARD",
+            "ZINTERSTORE",
+            "ZMPOP",
+            "ZUNION",
+            "ZUNIONSTORE",
+        ],
+    ),
+    ("no_async_loading", SINCE_7_0, &["PSYNC", "REPLICAOF", "SLAVEOF", "SYNC"]),
+    ("no_multi", SINCE_7_0, &["PSYNC", "SHUTDOWN", "SYNC"]),
+    ("no_multi", VALKEY, &["MULTI", "WATCH"]),
+    ("no_multi", VALKEY_9, &["CLIENT|REPLY"]),
+    ("noscript", BEFORE_7_2, &["BLMOVE", "BLPOP", "BRPOP", "BRPOPLPUSH", "BZPOPMAX", "BZPOPMIN", "WAIT"]),
+    (
+        "random",
+        BEFORE_7_0,
+        &[
+            "CLIENT",
+            "CLUSTER",
+            "COMMAND",
+            "DUMP",
+            "HGETALL",
+            "HRANDFIELD",
+            "HSCAN",
+            "INFO",
+            "LASTSAVE",
+            "MEMORY",
+            "OBJECT",
+            "PTTL",
+            "PUBSUB",
+            "RANDOMKEY",
+            "SCAN",
+            "SLOWLOG",
+            "SPOP",
+            "SRANDMEMBER",
+            "SSCAN",
+            "TIME",
+            "TTL",
+            "XACK",
+            "XADD",
+            "XAUTOCLAIM",
+            "XCLAIM",
+            "XINFO",
+            "XPENDING",
+            "XTRIM",
+            "ZRANDMEMBER",
+            "ZSCAN",
+        ],
+    ),
+    ("skip_commandlog", VALKEY, &["EXEC"]),
+    ("skip_slowlog", REDIS, &["EXEC"]),
+    ("sort_for_script", BEFORE_7_0, &["HKEYS", "HVALS", "KEYS", "SDIFF", "SINTER", "SMEMBERS", "SUNION"]),
+    ("stale", BEFORE_7_0, &["PING"]),
+];
+
+/// Flags of the table that are not told.
+const LESS: &[(&str, Which, &[&str])] = &[
+    ("blocking", |dialect| dialect.since(7, 0) && !dialect.since(7, 2), &["WAIT"]),
+    ("loading", BEFORE_7_0, &["ECHO", "READONLY", "READWRITE"]),
+    ("no_auth", BEFORE_7_0, &["RESET"]),
+    ("stale", BEFORE_7_0, &["ECHO", "READONLY", "READWRITE"]),
+];
+
+/// The flags of a command as such a server tells them.
+pub(super) fn flags(spec: &Spec, dialect: Dialect) -> Vec<&'static str> {
+    let has = |rows: &[(&str, Which, &[&str])], word: &str| {
+        rows.iter().any(|(flag, which, names)| *flag == word && which(dialect) && names.contains(&spec.name))
+    };
+    let own = spec.flags.iter().filter(|flag| **flag != Flag::Blocking || dialect.since(7, 0));
+    let own = own.filter_map(|flag| flag.word()).filter(|word| !has(LESS, word));
+    let more = MORE.iter().filter(|(_, which, names)| which(dialect) && names.contains(&spec.name));
+    own.chain(more.map(|(word, ..)| *word)).collect()
+}

@@ -1,0 +1,316 @@
+//! `repltool serve` as those see it who work with it: Sentinel, subscribers, operators.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "servers/mod.rs"]
+mod servers;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use servers::{Client, Reply, Server, free_port};
+use tempfile::TempDir;
+
+/// How long anything may take on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks again and again until something holds.
+#[track_caller]
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "in vain: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A process with a log, ended with this.
+struct Process {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Process {
+    fn start(mut command: Command, port: u16, folder: TempDir) -> Self {
+        let log = File::create(folder.path().join("log")).unwrap();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let process = Self { child: command.spawn().unwrap(), port, folder };
+        until("an answer to PING", || {
+            let stream = TcpStream::connect(("127.0.0.1", port));
+            stream.is_ok_and(|stream| Client::new(stream).try_ask(&["PING"]).is_ok())
+        });
+        process
+    }
+
+    /// `repltool serve` with these words.
+    fn serve(words: &[&str]) -> Self {
+        Self::serve_in(tempfile::tempdir().unwrap(), words)
+    }
+
+    fn serve_in(folder: TempDir, words: &[&str]) -> Self {
+        let port = free_port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_repltool"));
+        command.arg("serve").args(words).args(["--port", &port.to_string()]).current_dir(folder.path());
+        Self::start(command, port, folder)
+    }
+
+    fn client(&self) -> Client {
+        Client::new(TcpStream::connect(("127.0.0.1", self.port)).unwrap())
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// A field of INFO.
+    fn info(&self, field: &str) -> String {
+        info(&mut self.client(), field)
+    }
+}
+
+fn info(client: &mut Client, field: &str) -> String {
+    let text = client.ask(&["INFO", "all"]).text();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_default().to_owned()
+}
+
+fn client(port: u16) -> Client {
+    Client::new(TcpStream::connect(("127.0.0.1", port)).unwrap())
+}
+
+/// A Sentinel that watches the master at this port, alone.
+fn sentinel(master: u16) -> Process {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let file = folder.path().join("sentinel.conf");
+    let text = format!(
+        "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor it 127.0.0.1 {master} 1\nsentinel down-after-milliseconds it 1000\nsentinel failover-timeout it 10000\n",
+        folder.path().display()
+    );
+    fs::write(&file, text).unwrap();
+    let mut command = Command::new(Server::Redis70.binary());
+    command.arg(&file).arg("--sentinel");
+    Process::start(command, port, folder)
+}
+
+/// A field of what Sentinel knows of the master.
+fn known(sentinel: &Process, field: &str) -> String {
+    let fields = sentinel.client().ask(&["SENTINEL", "MASTER", "it"]).array();
+    let texts: Vec<String> = fields.into_iter().map(Reply::text).collect();
+    texts.chunks(2).find(|pair| pair[0] == field).map(|pair| pair[1].clone()).unwrap_or_default()
+}
+
+fn follows(port: u16, master: u16) -> bool {
+    let client = &mut client(port);
+    info(client, "master_port") == master.to_string() && info(client, "master_link_status") == "up"
+}
+
+/// Kills the master that Sentinel watches, and waits until one of the replicas is in its place and the others follow it.
+fn failover(master: u16, kill: impl FnOnce(), replicas: &[u16]) {
+    let sentinel = sentinel(master);
+    let count = replicas.len().to_string();
+    until("Sentinel finds the replicas", || {
+        known(&sentinel, "num-slaves") == count && known(&sentinel, "flags") == "master"
+    });
+    until("the replicas are told of as sound", || {
+        let told = sentinel.client().ask(&["SENTINEL", "REPLICAS", "it"]).array();
+        told.into_iter().all(|replica| {
+            let texts: Vec<String> = replica.array().into_iter().map(Reply::text).collect();
+            let has = |name: &str, value: &str| texts.chunks(2).any(|pair| pair[0] == name && pair[1] == value);
+            has("flags", "slave") && has("master-link-status", "ok")
+        })
+    });
+    assert_eq!(client(master).ask(&["SET", "before", "1"]), Reply::Status("OK".into()));
+    for replica in replicas {
+        until("the write before", || client(*replica).ask(&["GET", "before"]) == Reply::Bulk(Some(b"1".to_vec())));
+    }
+    kill();
+    let mut new = 0;
+    until("Sentinel names another master", || {
+        let address = sentinel.client().ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "it"]).array();
+        new = address.into_iter().nth(1).unwrap().text().parse().unwrap();
+        new != master
+    });
+    assert!(replicas.contains(&new));
+    until("it is a master", || info(&mut client(new), "role") == "master");
+    assert_eq!(client(new).ask(&["SET", "after", "2"]), Reply::Status("OK".into()));
+    for replica in replicas.iter().filter(|replica| **replica != new) {
+        until("the others follow it", || follows(*replica, new));
+        until("the write after", || client(*replica).ask(&["GET", "after"]) == Reply::Bulk(Some(b"2".to_vec())));
+    }
+    until("Sentinel is content", || known(&sentinel, "flags") == "master");
+}
+
+fn replica_of(port: u16) -> Process {
+    let replica = Process::serve(&["--role", "replica", "--replicaof", "127.0.0.1", &port.to_string()]);
+    until("the link", || follows(replica.port, port));
+    replica
+}
+
+#[test]
+fn sentinel_replaces_our_master_by_our_replica() {
+    let master = Process::serve(&["--role", "master", "--repl-diskless-sync-delay", "0"]);
+    let replicas = [replica_of(master.port), replica_of(master.port)];
+    let (port, ports) = (master.port, [replicas[0].port, replicas[1].port]);
+    failover(port, move || drop(master), &ports);
+}
+
+#[test]
+fn sentinel_replaces_our_master_by_a_real_replica() {
+    let master = Process::serve(&["--role", "master", "--repl-diskless-sync-delay", "0"]);
+    let port = master.port;
+    let real = Server::Redis70.start(&["--replicaof", "127.0.0.1", &port.to_string()]);
+    until("the link", || follows(real.port, port));
+    failover(port, move || drop(master), &[real.port]);
+}
+
+#[test]
+fn sentinel_replaces_a_real_master_by_our_replica() {
+    let real = Server::Redis70.start(&["--repl-diskless-sync-delay", "0"]);
+    let port = real.port;
+    let replicas = [replica_of(port), replica_of(port)];
+    let ports = [replicas[0].port, replicas[1].port];
+    failover(port, move || drop(real), &ports);
+}
+
+#[test]
+fn listeners_at_a_replica_hear_the_master() {
+    let master = Process::serve(&["--role", "master", "--repl-diskless-sync-delay", "0"]);
+    let replica = replica_of(master.port);
+    let mut listener = replica.client();
+    listener.ask(&["SUBSCRIBE", "news"]);
+    assert_eq!(master.client().ask(&["PUBLISH", "news", "hello"]), Reply::Integer(0));
+    let texts: Vec<String> = listener.reply().unwrap().array().into_iter().map(Reply::text).collect();
+    assert_eq!(texts, ["message", "news", "hello"]);
+    assert_eq!(listener.ask(&["PING"]).array()[0], Reply::Bulk(Some(b"pong".to_vec())));
+}
+
+#[test]
+fn who_does_not_read_is_cut_off() {
+    let server =
+        Process::serve(&["--role", "master", "--client-output-buffer-limit", "normal 256kb 0 0 pubsub 1mb 0 0"]);
+    let mut control = server.client();
+    // Answers that nobody reads.
+    let mut deaf = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    control.ask(&["SET", "big", &"x".repeat(1 << 20)]);
+    deaf.write_all("GET big\r\n".repeat(64).as_bytes()).unwrap();
+    until("the client is cut off", || server.log().contains("overcoming of output buffer limits"));
+    until("it is gone", || !control.ask(&["CLIENT", "LIST"]).text().contains("cmd=get"));
+    // Messages that nobody reads.
+    let mut listener = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    listener.write_all(b"SUBSCRIBE loud\r\n").unwrap();
+    until("it listens", || control.ask(&["PUBLISH", "loud", "x"]) == Reply::Integer(1));
+    until("the listener is cut off", || {
+        control.ask(&["PUBLISH", "loud", &"x".repeat(1 << 20)]);
+        control.ask(&["PUBLISH", "loud", "x"]) == Reply::Integer(0)
+    });
+    assert_eq!(server.log().matches("scheduled to be closed ASAP for overcoming of output buffer limits").count(), 2);
+}
+
+#[test]
+fn long_answers_to_many_commands_come_whole() {
+    let server = Process::serve(&["--role", "master"]);
+    let mut client = server.client();
+    client.ask(&["SET", "big", &"x".repeat(1 << 20)]);
+    let commands: Vec<Vec<Vec<u8>>> = (0..64).map(|_| vec![b"GET".to_vec(), b"big".to_vec()]).collect();
+    assert_eq!(client.all(&commands).len(), 64);
+}
+
+/// An address of this machine that is not the loopback's; no packet is sent to find it.
+fn outward() -> Option<SocketAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().filter(|address| !address.ip().is_loopback() && !address.ip().is_unspecified())
+}
+
+#[test]
+fn strangers_are_let_in_only_on_purpose() {
+    let server = Process::serve(&["--role", "master", "--bind", "0.0.0.0"]);
+    let Some(address) = outward() else { return };
+    let there = SocketAddr::new(address.ip(), server.port);
+    let mut text = String::new();
+    TcpStream::connect(there).unwrap().read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("-DENIED Redis is running in protected mode"), "{text}");
+    server.client().ask(&["CONFIG", "SET", "protected-mode", "no"]);
+    assert_eq!(Client::new(TcpStream::connect(there).unwrap()).ask(&["PING"]), Reply::Status("PONG".into()));
+}
+
+#[test]
+fn no_more_clients_than_maxclients() {
+    let server = Process::serve(&["--role", "master"]);
+    let mut first = server.client();
+    until("the client that asked for an answer is gone", || info(&mut first, "connected_clients") == "1");
+    first.ask(&["CONFIG", "SET", "maxclients", "2"]);
+    let mut second = server.client();
+    assert_eq!(second.ask(&["PING"]), Reply::Status("PONG".into()));
+    let mut text = String::new();
+    TcpStream::connect(("127.0.0.1", server.port)).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "-ERR max number of clients reached\r\n");
+}
+
+#[test]
+fn the_configuration_file_is_rewritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("redis.conf");
+    fs::write(&path, "# mine\nmaxclients 100\n").unwrap();
+    let server = Process::serve_in(folder, &[path.to_str().unwrap(), "--role", "master"]);
+    let mut client = server.client();
+    client.ask(&["CONFIG", "SET", "maxclients", "200"]);
+    assert_eq!(client.ask(&["CONFIG", "REWRITE"]), Reply::Status("OK".into()));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("# mine\nmaxclients 200\n# Generated by CONFIG REWRITE\nport "), "{text}");
+    client.ask(&["REPLICAOF", "127.0.0.1", "1"]);
+    client.ask(&["CONFIG", "REWRITE"]);
+    assert!(fs::read_to_string(&path).unwrap().contains("\nreplicaof 127.0.0.1 1\n"));
+}
+
+#[test]
+fn signals_stop_it_and_the_log_has_its_form() {
+    for signal in ["TERM", "INT"] {
+        let master = Process::serve(&["--role", "master", "--repl-diskless-sync-delay", "0"]);
+        let mut replica = replica_of(master.port);
+        let pid = replica.child.id();
+        let lines = [
+            format!("{pid}:S "),
+            format!("* Connecting to MASTER 127.0.0.1:{}", master.port),
+            "* MASTER <-> REPLICA sync started".into(),
+            "* Non blocking connect for SYNC fired the event.".into(),
+            "* Full resync from master: ".into(),
+            "* Done loading RDB, keys loaded: 0, keys expired: 0.".into(),
+            "* MASTER <-> REPLICA sync: Finished with success".into(),
+        ];
+        for line in lines {
+            assert!(replica.log().contains(&line), "{line}: {}", replica.log());
+        }
+        let name = format!("127.0.0.1:{}", replica.port);
+        for line in [
+            format!("{}:M ", master.child.id()),
+            format!("* Replica {name} asks for synchronization"),
+            "* Starting BGSAVE for SYNC with target: replicas sockets".into(),
+            format!("* Synchronization with replica {name} succeeded"),
+        ] {
+            until(&line, || master.log().contains(&line));
+        }
+        let signalled = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status().unwrap();
+        assert!(signalled.success());
+        let status = replica.child.wait().unwrap();
+        assert!(status.success(), "{status}");
+        assert!(replica.log().contains(&format!("* Received SIG{signal} scheduling shutdown...")));
+        until("the master tells", || master.log().contains(&format!("* Connection with replica {name} lost.")));
+        assert_eq!(master.info("connected_slaves"), "0");
+    }
+}
