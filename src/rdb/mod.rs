@@ -68,7 +68,7 @@ pub use model::{
     Array, Cell, Collector, Consumer, Dedup, Entry, Field, Group, Metadata, ModulePart, Pairs, ProducerItems, Stream,
     Value, Whole,
 };
-pub use payload::{Payload, PayloadError, dump_payload, restore, seal, unseal};
+pub use payload::{Payload, PayloadError, dump_payload, is_unsigned, restore, seal, unseal};
 pub use salvage::{Input, Loss, SalvageError, Salvaged, salvage};
 pub use values::{
     Depth, Encoding, Item, Key, KeyEnd, ModuleId, Number, Opcode, Pending, Piece, StreamCounters, StreamId, Unheard,

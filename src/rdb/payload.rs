@@ -56,7 +56,8 @@ pub fn seal(bytes: &mut Vec<u8>, version: u16) {
     bytes.extend_from_slice(&computed.to_le_bytes());
 }
 
-/// Takes the foot off a payload, its checksum verified: the bytes before it and its version, which may be any.
+/// Takes the foot off a payload, its checksum verified: the bytes before it and its version, which may be any. Eight zero
+/// bytes are told apart by [`is_unsigned`]: servers refuse them, though writers without a checksum write them.
 ///
 /// # Errors
 /// [`PayloadError::Short`], [`PayloadError::Checksum`].
@@ -69,6 +70,12 @@ pub fn unseal(bytes: &[u8]) -> Result<(&[u8], u16), PayloadError> {
         return Err(PayloadError::Checksum { stored, computed });
     }
     Ok((body, u16::from_le_bytes(*version)))
+}
+
+/// Whether a payload has eight zero bytes in its checksum's place.
+#[must_use]
+pub fn is_unsigned(bytes: &[u8]) -> bool {
+    bytes.ends_with(&[0; 8])
 }
 
 /// A payload taken apart, its checksum verified.
@@ -86,10 +93,10 @@ impl<'a> Payload<'a> {
     /// # Errors
     /// [`PayloadError`] where it is too short, its version unknown or its checksum wrong. The value is not looked at.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PayloadError> {
-        let (value, version) = unseal(bytes)?;
-        if value.is_empty() {
+        if bytes.len() <= FOOT {
             return Err(PayloadError::Short(bytes.len()));
         }
+        let (value, version) = unseal(bytes)?;
         let format = if version >= 80 { Format::Valkey } else { Format::Redis };
         if !matches!((format, version), (Format::Redis, 1..=15) | (Format::Valkey, 80..=81)) {
             return Err(PayloadError::Version(version));

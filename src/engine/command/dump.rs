@@ -8,7 +8,7 @@ use crate::engine::keyspace::NEVER;
 use crate::engine::load::Loader;
 use crate::engine::save;
 use crate::engine::value::{Decimal, Value};
-use crate::rdb::{Depth, KeyMeta, Payload, Target, Writer};
+use crate::rdb::{Depth, KeyMeta, Payload, Target, Writer, is_unsigned};
 
 const READ: &[Flag] = &[Flag::Read];
 const WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom];
@@ -75,7 +75,7 @@ impl Options {
 fn unpack(context: &Context<'_>, bytes: &[u8]) -> Result<Value, CommandError> {
     const WRONG: CommandError = CommandError::fixed("ERR DUMP payload version or checksum are wrong");
     const BAD: CommandError = CommandError::fixed("ERR Bad data format");
-    let payload = Payload::parse(bytes).map_err(|_| WRONG)?;
+    let payload = Payload::parse(bytes).ok().filter(|_| !is_unsigned(bytes)).ok_or(WRONG)?;
     if context.origin == Origin::Client && !context.engine.dialect.reads_dump(payload.header) {
         return Err(WRONG);
     }
@@ -176,6 +176,8 @@ mod tests {
             let mut play = Play::new(dialect);
             let delete = if dialect.starts_with("valkey") { "UNLINK" } else { "DEL" };
             let broken = dumped.replacen("x", "y", 3);
+            // Servers do not take a payload without a checksum.
+            let unsigned = r"\x00\x01x\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00";
             let at = play.now + 5000;
             play.run("SET k x");
             play.stream();
@@ -190,6 +192,7 @@ mod tests {
                 ("RESTORE k 0 D", "-BUSYKEY Target key name already exists.", String::new()),
                 ("RESTORE k x D", "-BUSYKEY Target key name already exists.", String::new()),
                 ("RESTORE r 0 B", "-ERR DUMP payload version or checksum are wrong", String::new()),
+                ("RESTORE r 0 Z", "-ERR DUMP payload version or checksum are wrong", String::new()),
                 ("RESTORE r 0 x", "-ERR DUMP payload version or checksum are wrong", String::new()),
                 ("RESTORE r -1 D", "-ERR Invalid TTL value, must be >= 0", String::new()),
                 ("RESTORE r x D", "-ERR value is not an integer or out of range", String::new()),
@@ -211,8 +214,11 @@ mod tests {
                 ("RESTORE-ASKING q 0 D", "OK", "RESTORE-ASKING q 0 D".into()),
                 ("GET q", "x", String::new()),
             ] {
-                let typed =
-                    |text: &str| text.replace(" D", &format!(" \"{dumped}\"")).replace(" B", &format!(" \"{broken}\""));
+                let typed = |text: &str| {
+                    text.replace(" Z", &format!(" \"{unsigned}\""))
+                        .replace(" D", &format!(" \"{dumped}\""))
+                        .replace(" B", &format!(" \"{broken}\""))
+                };
                 let answered = play.run(&typed(line));
                 let payload = crate::engine::testing::words(&format!("\"{dumped}\"")).remove(0);
                 let shown = format!("\"{}\"", payload.escape_ascii());

@@ -9,7 +9,7 @@ use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
 use crate::engine::glob;
 use crate::engine::value::Blob;
-use crate::rdb::{Decoder, Depth, Item, Piece, Values, seal, unseal};
+use crate::rdb::{Decoder, Depth, Item, Piece, Values, is_unsigned, seal, unseal};
 
 const WRITE: &[Flag] = &[Flag::Write, Flag::NoScript];
 const BIG_WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::NoScript];
@@ -157,7 +157,7 @@ impl Values for Libraries {
 fn unpack(payload: &[u8], newest: u16) -> Result<BTreeMap<Blob, Blob>, CommandError> {
     let wrong = CommandError::fixed("ERR DUMP payload version or checksum are wrong");
     let (body, version) = unseal(payload).map_err(|_| wrong.clone())?;
-    if version > newest {
+    if version > newest || is_unsigned(payload) {
         return Err(wrong);
     }
     // An RDB around it, whose checksum of zeros says that it has none.
