@@ -437,7 +437,8 @@ impl<'a> Director<'a> {
         let (connection, present) = (self.witness.connections(), self.present.get());
         let Some(address) = self.node(scene.master).map(|node| node.actor.address()) else { return Ok(()) };
         let start = self.start_of(at, &scene)?;
-        let mut acks: VecDeque<Offset> = scene.acks.iter().map(|(_, offset)| *offset).collect();
+        // What is beyond the stream's end was never true; the verdict says so.
+        let mut acks: VecDeque<Offset> = scene.true_acks().collect();
         // Without the first one no stream follows a diskless payload: a capture that lacks it began later.
         let owes = scene.link.sync.kind == SyncKind::Full && scene.link.sync.transfer != Some(Transfer::Disk);
         if owes && acks.front().is_none_or(|first| *first > scene.start) {
@@ -527,8 +528,7 @@ impl<'a> Director<'a> {
             outcome.missed_acks = standing.missed_acks.clone();
         }
         // What the replica has said must be seen before the connection goes.
-        let last =
-            scene.acks.iter().map(|(_, offset)| *offset).filter(|offset| !standing.missed_acks.contains(offset)).max();
+        let last = scene.true_acks().filter(|offset| !standing.missed_acks.contains(offset)).max();
         if let (Some(master), Some(session), true) = (self.node(scene.master), session, arrived) {
             let seen = |follower: &crate::engine::Follower| {
                 follower.connection != session

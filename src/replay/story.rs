@@ -213,6 +213,11 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// The ACKs of what the replica can have applied.
+    pub(super) fn true_acks(&self) -> impl Iterator<Item = Offset> {
+        self.acks.iter().map(|(_, offset)| *offset).filter(|offset| *offset <= self.applied)
+    }
+
     /// Whether what the replica asks for is of the history that the master has: then the master had lost it.
     #[must_use]
     pub fn is_overrun(&self, lineages: &Lineages) -> bool {

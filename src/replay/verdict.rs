@@ -81,12 +81,13 @@ impl Verdict {
         }
         links.sort_by_key(|link| link.recorded.link);
         let mut notes = Vec::new();
-        let mut digest = played.digests;
+        let (mut digest, mut foreign) = (played.digests, false);
         if let Some((count, offset, name)) = played.unapplied {
             notes.push(format!(
                 "{count} commands could not be applied, the first of them {name} before offset {offset}: the keyspaces are not covered"
             ));
             digest = None;
+            foreign = !is_scripts_or_modules(&name);
         }
         if played.groundless {
             notes.push("the capture lacks the data with which it began: the keyspaces are not covered".to_owned());
@@ -104,9 +105,15 @@ impl Verdict {
         let played = |link: &&LinkVerdict| link.replayed.is_some() || link.covered;
         let reproduced = links.iter().any(|link| link.replayed.is_some())
             && links.iter().filter(played).all(LinkVerdict::same)
-            && (equal || !ended);
+            && (equal || !ended)
+            && !foreign;
         Self { links, digest, notes, reproduced }
     }
+}
+
+/// Whether a command is one that servers put into the stream and that needs more than an engine to be applied.
+fn is_scripts_or_modules(name: &str) -> bool {
+    name.contains('.') || ["EVAL", "EVALSHA", "FCALL"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> LinkVerdict {
@@ -118,12 +125,24 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
     if let Some(replayed) = replayed {
         compare(scene, recorded, replayed, &mut found);
     }
+    contradictions(scene, &mut found);
     for missed in &outcome.missed_acks {
         let packet = scene.acks.iter().find(|(_, offset)| offset == missed).map(|(frame, _)| *frame);
         found.push(Difference {
             offset: Some(*missed),
             packet,
             ..told("acks", &format!("an ACK of {missed}"), "no command ends there")
+        });
+    }
+    if let Some((frame, offset)) = scene.acks.iter().find(|(_, offset)| *offset > scene.applied) {
+        found.push(Difference {
+            offset: Some(*offset),
+            packet: Some(*frame),
+            ..told(
+                "acks",
+                &format!("an ACK of {offset}"),
+                &format!("no more than {} that the replica can have applied", scene.applied),
+            )
         });
     }
     let backwards = scene.acks.windows(2).find(|pair| pair[1].1 < pair[0].1);
@@ -144,6 +163,26 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
     let mut notes = outcome.notes.clone();
     notes.extend(scene.lacks.clone());
     LinkVerdict { recorded: recorded.clone(), replayed: replayed.cloned(), differences: found, notes, covered: true }
+}
+
+/// Where a recorded RDB says of itself another history or place than the master said of it.
+fn contradictions(scene: &Scene, found: &mut Vec<Difference>) {
+    let (Some(rdb), SyncKind::Full) = (&scene.link.rdb, scene.link.sync.kind) else { return };
+    let aux = |key: &[u8]| {
+        let (_, value) = rdb.summary.aux.iter().find(|(name, _)| name == key)?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    };
+    let at = |difference: Difference| Difference {
+        offset: Some(scene.start),
+        packet: Some(scene.granted.frame),
+        ..difference
+    };
+    if let Some(id) = aux(b"repl-id").filter(|id| !id.eq_ignore_ascii_case(scene.replid.as_str())) {
+        found.push(at(told("sync.replid", scene.replid.as_str(), &format!("{id}, as the RDB has it"))));
+    }
+    if let Some(offset) = aux(b"repl-offset").filter(|offset| *offset != scene.start.to_string()) {
+        found.push(at(told("sync.offset", &scene.start.to_string(), &format!("{offset}, as the RDB has it"))));
+    }
 }
 
 fn told(what: &'static str, recorded: &str, replayed: &str) -> Difference {

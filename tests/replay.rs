@@ -1,0 +1,143 @@
+//! `repltool replay` over recordings of real servers: what they did is done again, and what they held is held again.
+
+// The helpers are no tests themselves, so that the tests' exemption does not reach them.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures")
+}
+
+fn repltool(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_repltool")).current_dir(captures()).args(arguments).output().unwrap()
+}
+
+/// The verdict and the exit code.
+fn replay(arguments: &[&str]) -> (Value, i32) {
+    let output = repltool(&[&["replay", "-f", "json"], arguments].concat());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
+}
+
+/// What DEBUG DIGEST said on the recorded servers; they agreed in the end.
+const DIGESTS: &[(&str, &str)] = &[
+    ("r70-s01_full_disk.pcap", "976679d259b42361281a665824d49506f2e6425d"),
+    ("r70-s02_full_diskless.pcap", "017f1144e6f7ee52a2632604de03827e747e4d85"),
+    ("r70-s03_partial.pcap", "692c5572180639e2059e1787a8cb64b41269b3e3"),
+    ("r82-s02_full_diskless.pcap", "b89b26cd1de333f5dd889c651defccd33f3dfd22"),
+    ("v91-s08_dualchannel.pcap", "e93221f0e75556374e889c74f7ce056cfef3939b"),
+];
+
+#[test]
+fn both_ends_hold_what_the_recorded_servers_held() {
+    for (capture, digest) in DIGESTS {
+        let (verdict, code) = replay(&[capture]);
+        assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{capture}: {verdict:#}");
+        assert_eq!(verdict["digest"]["master"], *digest, "{capture}");
+        assert_eq!(verdict["digest"]["replica"], *digest, "{capture}");
+    }
+}
+
+#[test]
+fn stories_of_several_links_come_out_as_recorded() {
+    for capture in
+        ["r28-s01_full_disk", "r40-s05_chain_psync2", "r70-s04_partial_backlog", "r70-s06_auth", "r70-s10_midstream"]
+    {
+        let (verdict, code) = replay(&[&format!("{capture}.pcap")]);
+        assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{capture}: {verdict:#}");
+    }
+}
+
+/// Kind of sync, offset, and the stream's bytes and commands of each link that had one.
+fn essence(links: &Value) -> Vec<String> {
+    let links = links.as_array().unwrap().iter().filter(|link| link["channel"] == "main" && !link["stream"].is_null());
+    let line = |link: &Value| {
+        let (sync, stream) = (&link["sync"], &link["stream"]);
+        format!("{} {} {} {} {}", sync["kind"], sync["transfer"], sync["offset"], stream["bytes"], stream["by_command"])
+    };
+    links.map(line).collect()
+}
+
+#[test]
+fn the_replayed_conversation_is_a_capture_that_tells_the_same() {
+    let folder = TempDir::new().unwrap();
+    for capture in ["r70-s03_partial.pcap", "r40-s05_chain_psync2.pcap", "v91-s08_dualchannel.pcap"] {
+        let again = folder.path().join(capture);
+        let again = again.to_str().unwrap();
+        let (_, code) = replay(&[capture, "-w", again]);
+        assert_eq!(code, 0);
+        let report =
+            |file: &str| -> Value { serde_json::from_slice(&repltool(&["report", "--json", file]).stdout).unwrap() };
+        assert_eq!(essence(&report(again)["links"]), essence(&report(capture)["links"]), "{capture}");
+        // And it can be replayed itself.
+        let (verdict, code) = replay(&[again]);
+        assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{capture}: {verdict:#}");
+    }
+}
+
+/// A copy of a capture in which one byte is another: `skip` bytes behind the last place where it says these words.
+fn altered(folder: &TempDir, capture: &str, words: &[u8], skip: usize) -> String {
+    let mut bytes = fs::read(captures().join(capture)).unwrap();
+    let at = bytes.windows(words.len()).rposition(|window| window == words).unwrap() + words.len() + skip;
+    // Another digit, or another letter.
+    bytes[at] ^= 1;
+    let path = folder.path().join("altered.pcap");
+    fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_was_altered_in_a_recording_is_found() {
+    let folder = TempDir::new().unwrap();
+    let cases: [(&str, &[u8], usize, &str); 4] = [
+        // An ACK, which is now of a place where no command ends.
+        ("r70-s03_partial.pcap", b"ACK\r\n$4\r\n", 3, "acks"),
+        // The master's replid, which the RDB has as well.
+        ("r70-s01_full_disk.pcap", b"+FULLRESYNC ", 3, "sync.replid"),
+        // The history that the replica asks for.
+        ("r70-s03_partial.pcap", b"PSYNC\r\n$40\r\n", 3, "sync.kind"),
+        // The length of a word in the stream.
+        ("r70-s01_full_disk.pcap", b"$3\r\nSET\r\n$", 0, ""),
+    ];
+    for (capture, words, skip, what) in cases {
+        let case = words.escape_ascii();
+        let (verdict, code) = replay(&[&altered(&folder, capture, words, skip)]);
+        assert_eq!((&verdict["reproduced"], code), (&Value::from(false), 1), "{case}: {verdict:#}");
+        let links = verdict["links"].as_array().unwrap();
+        let mut differences = links.iter().flat_map(|link| link["differences"].as_array().unwrap());
+        assert!(differences.any(|it| what.is_empty() || it["what"] == what), "{case}: {verdict:#}");
+    }
+}
+
+#[test]
+fn what_cannot_be_replayed_is_told_why() {
+    let (verdict, code) = replay(&["r70-s12_tls.pcap"]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(false), 1));
+    assert_eq!(verdict["notes"][0], "nothing of the capture could be replayed");
+    let (verdict, code) = replay(&["r70-s14d_abort-disk.pcap"]);
+    assert_eq!(code, 1);
+    assert_eq!(verdict["links"][0]["notes"][0], "the RDB never came");
+}
+
+#[test]
+fn the_story_is_told_without_being_played() {
+    let output = repltool(&["replay", "--dry-run", "r40-s05_chain_psync2.pcap"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
+    let output = repltool(&["replay", "--dry-run", "-f", "json", "r70-s04_partial_backlog.pcap"]);
+    let story: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let overruns: Vec<_> = story["scenes"].as_array().unwrap().iter().map(|scene| &scene["overrun"]).collect();
+    assert_eq!(overruns, [false, true]);
+}
+
+#[test]
+fn a_verdict_reads_well() {
+    let output = repltool(&["replay", "r70-s03_partial.pcap"]);
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
+}
