@@ -332,3 +332,9 @@ pub const REPLAY_PIECE: usize = 128 << 10;
 
 /// How far a replayed master may be ahead of its replicas.
 pub const REPLAY_AHEAD: u64 = 8 << 20;
+
+/// How many frames of a link's stream a replay knows one by one; later ones it knows by their times.
+pub const MAX_FINE_MARKS: usize = 1 << 20;
+
+/// The longest stand-in command of a replay, in bytes of its payload.
+pub const STAND_IN: u64 = 64 << 10;

@@ -141,3 +141,52 @@ fn a_verdict_reads_well() {
     let output = repltool(&["replay", "r70-s03_partial.pcap"]);
     insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
 }
+
+/// The kinds of the replayed syncs.
+fn kinds(verdict: &Value) -> Vec<&str> {
+    let links = verdict["links"].as_array().unwrap();
+    links.iter().filter_map(|link| link["replayed"]["sync"]["kind"].as_str()).collect()
+}
+
+#[test]
+fn a_link_can_be_cut_where_it_was_not() {
+    for cut in ["2000", "packet:60"] {
+        let (verdict, code) = replay(&["r70-s01_full_disk.pcap", "--cut-at", cut]);
+        assert_eq!((kinds(&verdict), code), (vec!["full", "partial"], 1), "{cut}: {verdict:#}");
+        assert_eq!(verdict["reproduced"], false);
+        // What the replica lacked it has got from the backlog.
+        assert_eq!(verdict["digest"]["replica"], DIGESTS[0].1, "{cut}");
+        assert_eq!(verdict["digest"]["master"], DIGESTS[0].1, "{cut}");
+    }
+    let output = repltool(&["replay", "r70-s01_full_disk.pcap", "--cut-at", "999999"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no link is in the midst of its stream at 999999"), "{said}");
+}
+
+#[test]
+fn another_backlog_makes_another_sync() {
+    // The recorded master's had lost what the replica asked for, 310048 bytes.
+    let capture = "r70-s04_partial_backlog.pcap";
+    let (verdict, code) = replay(&[capture, "--repl-backlog-size", "64kb"]);
+    assert_eq!((kinds(&verdict), code), (vec!["full", "full"], 0), "{verdict:#}");
+    let (verdict, code) = replay(&[capture, "--repl-backlog-size", "1mb"]);
+    assert_eq!((kinds(&verdict), code), (vec!["full", "partial"], 1), "{verdict:#}");
+    let notes = &verdict["links"][1]["notes"][0];
+    assert!(notes.as_str().unwrap().starts_with("synthetic: 310048 bytes"), "{notes}");
+    assert!(verdict["digest"]["replica"].is_null(), "what others stand for is not claimed: {verdict:#}");
+}
+
+#[test]
+fn the_smallest_backlog_that_holds_is_found() {
+    let capture = "r70-s04_partial_backlog.pcap";
+    let output = repltool(&["replay", capture, "--find-backlog", "-f", "json"]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let size = found["repl_backlog_size"].as_u64().unwrap();
+    // Redis 7 keeps its backlog in blocks of 16 KiB, of which it drops whole ones only.
+    assert!((310_048 - (16 << 10)..=310_048).contains(&size), "{found}");
+    for (size, kind) in [(size, "partial"), (size - 1, "full")] {
+        let (verdict, _) = replay(&[capture, "--repl-backlog-size", &size.to_string()]);
+        assert_eq!(kinds(&verdict), ["full", kind], "{size}");
+    }
+}

@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::engine::{Config, Dialect};
-use crate::replay::Speed;
+use crate::replay::{Cut, Speed};
 use crate::units;
 
 /// Makes the Redis and Valkey replication protocol visible and repeatable.
@@ -190,7 +190,9 @@ Examples:
   repltool replay capture.pcap
   repltool replay capture.pcap --dry-run            the story, without playing it
   repltool replay capture.pcap -f json | jq '.links[] | select(.same | not).differences'
-  repltool replay capture.pcap -w again.pcap && repltool report again.pcap")]
+  repltool replay capture.pcap -w again.pcap && repltool report again.pcap
+  repltool replay capture.pcap --cut-at 20000 --repl-backlog-size 16kb
+  repltool replay capture.pcap --find-backlog")]
 pub(super) struct ReplayArgs {
     /// The capture; `-` is standard input.
     #[arg(value_name = "CAPTURE")]
@@ -212,6 +214,19 @@ pub(super) struct ReplayArgs {
     #[arg(short = 'w', long = "write", value_name = "FILE", conflicts_with = "dry_run")]
     pub(super) write: Option<PathBuf>,
 
+    /// What if: cut the link when its replica has applied this offset, or when packet:N has come; it comes back by itself.
+    #[arg(long, value_name = "OFFSET|packet:N", value_parser = cut)]
+    pub(super) cut_at: Vec<Cut>,
+
+    /// What if: with this backlog, not one in which everything holds that held. For bytes that the capture lacks others
+    /// stand, as many as there were.
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    pub(super) repl_backlog_size: Option<u64>,
+
+    /// Find the smallest backlog with which the replicas' returns are partial syncs, those that overran it included.
+    #[arg(long, conflicts_with_all = ["dry_run", "write", "repl_backlog_size"])]
+    pub(super) find_backlog: bool,
+
     /// Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1.
     #[arg(long, value_name = "SERVER")]
     pub(super) compat: Option<Dialect>,
@@ -222,6 +237,14 @@ pub(super) struct ReplayArgs {
     /// A filter expression as tcpdump takes it.
     #[arg(value_name = "FILTER")]
     pub(super) filter: Vec<String>,
+}
+
+fn cut(text: &str) -> Result<Cut, String> {
+    let (number, cut): (&str, fn(u64) -> Cut) = match text.strip_prefix("packet:") {
+        Some(packet) => (packet, Cut::Packet),
+        None => (text, Cut::Offset),
+    };
+    number.parse().map(cut).map_err(|_| "an offset, or packet:N".to_owned())
 }
 
 fn speed(text: &str) -> Result<Speed, String> {

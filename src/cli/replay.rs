@@ -7,8 +7,10 @@ use anyhow::{Context, bail};
 use super::args::{ColorChoice, Format, ReplayArgs};
 use super::input::{self, Plan};
 use super::{Exit, style};
+use crate::capture::CaptureWriter;
 use crate::repl::observer::Settings;
-use crate::replay::{Director, Recorder, Verdict, Witness, show};
+use crate::repl::summary::SyncKind;
+use crate::replay::{Director, Recorder, Story, Verdict, Witness, show};
 use crate::view::report::Look;
 
 /// Names, options and offsets are looked at, never long values.
@@ -28,6 +30,11 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     if let Some(missing) = args.links.iter().find(|link| !has(&story, **link)) {
         bail!("{}: there is no link {missing}", args.capture.display());
     }
+    for cut in &args.cut_at {
+        if let Err(why) = story.cut(*cut) {
+            bail!("{}: {why}", args.capture.display());
+        }
+    }
     let look = Look { width: style::width().unwrap_or(Look::default().width), color: style::color(color) };
     let mut stdout = std::io::stdout().lock();
     if args.dry_run {
@@ -37,11 +44,10 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
         }
         return Ok(Exit::Fine);
     }
-    let witness = Witness::new(writer);
-    let played = Director::new(&mut story, witness.clone(), args.speed).play();
-    let played = played.with_context(|| args.capture.display().to_string())?;
-    let seen = witness.finish()?;
-    let verdict = Verdict::new(&story, played, &seen);
+    if args.find_backlog {
+        return find_backlog(&mut story, args);
+    }
+    let verdict = verdict(&mut story, writer, args, args.repl_backlog_size)?;
     match args.format.chosen() {
         Format::Json => writeln!(stdout, "{}", show::verdict_json(&verdict))?,
         Format::Text => stdout.write_all(show::verdict_text(&verdict, look).as_bytes())?,
@@ -49,7 +55,76 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     Ok(if verdict.reproduced { Exit::Fine } else { Exit::Negative })
 }
 
-fn has(story: &crate::replay::Story, link: u32) -> bool {
+/// Plays the story once.
+fn verdict(
+    story: &mut Story,
+    writer: Option<CaptureWriter>,
+    args: &ReplayArgs,
+    backlog: Option<u64>,
+) -> anyhow::Result<Verdict> {
+    let witness = Witness::new(writer);
+    let played = Director::new(story, witness.clone(), args.speed, backlog).play();
+    let played = played.with_context(|| args.capture.display().to_string())?;
+    let seen = witness.finish()?;
+    Ok(Verdict::new(story, played, &seen))
+}
+
+/// What servers make of any smaller one.
+const LEAST_BACKLOG: u64 = 16 << 10;
+
+/// More than any that is of use.
+const MOST_BACKLOG: u64 = 1 << 40;
+
+/// Plays the story with one backlog after the other, until the smallest that holds is found.
+fn find_backlog(story: &mut Story, args: &ReplayArgs) -> anyhow::Result<Exit> {
+    let returns = |story: &Story| story.scenes.iter().filter(|scene| scene.comes_back(&story.lineages)).count();
+    let wanted = returns(story);
+    if wanted == 0 {
+        bail!("{}: no replica comes back in it with a place that its master could go on from", args.capture.display());
+    }
+    let mut holds = |size: u64| -> anyhow::Result<bool> {
+        let verdict = verdict(story, None, args, Some(size))?;
+        let partial = |link: &&crate::replay::LinkVerdict| {
+            link.replayed.as_ref().is_some_and(|link| link.sync.kind == SyncKind::Partial)
+        };
+        Ok(verdict.links.iter().filter(partial).count() >= wanted)
+    };
+    let mut most = LEAST_BACKLOG;
+    while most < MOST_BACKLOG && !holds(most)? {
+        most *= 2;
+    }
+    let mut least = most / 2;
+    while most > LEAST_BACKLOG && most - least > 1 {
+        let middle = least + (most - least) / 2;
+        if holds(middle)? {
+            most = middle;
+        } else {
+            least = middle;
+        }
+    }
+    let found = Some(most).filter(|most| *most < MOST_BACKLOG);
+    let mut stdout = std::io::stdout().lock();
+    match (args.format.chosen(), found) {
+        (Format::Json, found) => {
+            let object =
+                serde_json::json!({"schema": 1, "returns": wanted, "repl_backlog_size": found, "least": LEAST_BACKLOG});
+            writeln!(stdout, "{object}")?;
+        }
+        (Format::Text, Some(LEAST_BACKLOG)) => {
+            writeln!(stdout, "any backlog holds: servers have none below {LEAST_BACKLOG} bytes")?;
+        }
+        (Format::Text, Some(found)) => {
+            writeln!(
+                stdout,
+                "--repl-backlog-size {found} is the smallest with which all {wanted} returns are partial syncs"
+            )?;
+        }
+        (Format::Text, None) => writeln!(stdout, "no backlog makes all {wanted} returns partial syncs")?,
+    }
+    Ok(if found.is_some() { Exit::Fine } else { Exit::Negative })
+}
+
+fn has(story: &Story, link: u32) -> bool {
     let is = |summary: &crate::repl::summary::LinkSummary| {
         summary.link.0 == link || summary.pair.is_some_and(|pair| pair.0 == link)
     };

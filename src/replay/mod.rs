@@ -17,6 +17,6 @@ mod witness;
 
 pub use run::{Director, Outcome, Played, RunError, Speed};
 pub use stage::StageError;
-pub use story::{Left, Node, Recorder, Scene, Story};
+pub use story::{Cut, Left, Node, Recorder, Scene, Story};
 pub use verdict::{Difference, LinkVerdict, Verdict};
 pub use witness::Witness;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::stage::{Actor, Present, StageError};
 use super::story::{Scene, Story, is_two_channel};
 use super::witness::Witness;
-use crate::bounds::{REPLAY_AHEAD, REPLAY_PIECE};
+use crate::bounds::{REPLAY_AHEAD, REPLAY_PIECE, STAND_IN};
 use crate::engine::{Dialect, Engine, SessionId};
 use crate::repl::event::{Replid, Side, Transfer};
 use crate::repl::replica::{CachedMaster, Start};
@@ -91,6 +91,8 @@ pub struct Played {
     pub unapplied: Option<(u64, i64, String)>,
     /// Nothing is known of the data with which the master began.
     pub groundless: bool,
+    /// Others stand for commands that the capture lacks.
+    pub synthetic: bool,
 }
 
 /// Plays a story.
@@ -101,15 +103,40 @@ pub struct Director<'a> {
     present: Present,
     witness: Witness,
     speed: Speed,
+    /// `repl-backlog-size`, where it is asked what would be with another one.
+    backlog: Option<u64>,
     /// When the replay began, and at which time of the recording.
     began: Instant,
     origin: Option<i64>,
     groundless: bool,
+    synthetic: bool,
 }
 
 impl std::fmt::Debug for Director<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Director").field("nodes", &self.nodes.len()).finish_non_exhaustive()
+    }
+}
+
+/// A command of so many bytes that changes nothing; newlines, which count as well, where it is too short for one.
+fn stand_in(size: u64) -> Vec<u8> {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let publish = |payload: usize| {
+        let mut bytes = Vec::new();
+        let payload = vec![b'.'; payload];
+        crate::resp::encode(&mut bytes, [&b"PUBLISH"[..], b"-", &payload].into_iter());
+        bytes
+    };
+    let least = publish(0).len();
+    // The payload's length takes digits of its own.
+    let fits = (0..8).find_map(|digits| {
+        let bytes = publish(size.checked_sub(least + digits)?);
+        (bytes.len() == size).then_some(bytes)
+    });
+    match fits {
+        Some(bytes) => bytes,
+        None if size > least => publish(size.saturating_sub(least + 8)),
+        None => vec![b'\n'; size],
     }
 }
 
@@ -126,11 +153,23 @@ fn millis(stamp: Stamp) -> Option<i64> {
 
 impl<'a> Director<'a> {
     /// Ready to play.
-    pub fn new(story: &'a mut Story, witness: Witness, speed: Speed) -> Self {
+    pub fn new(story: &'a mut Story, witness: Witness, speed: Speed, backlog: Option<u64>) -> Self {
         let outcomes = vec![Outcome::default(); story.scenes.len()];
         let nodes = story.nodes.iter().map(|_| None).collect();
         let (present, began) = (Present::default(), Instant::now());
-        Self { story, nodes, outcomes, present, witness, speed, began, origin: None, groundless: false }
+        Self {
+            story,
+            nodes,
+            outcomes,
+            present,
+            witness,
+            speed,
+            backlog,
+            began,
+            origin: None,
+            groundless: false,
+            synthetic: false,
+        }
     }
 
     /// Plays it to its end.
@@ -168,7 +207,13 @@ impl<'a> Director<'a> {
         for node in self.nodes.into_iter().flatten() {
             node.actor.end();
         }
-        Ok(Played { outcomes: self.outcomes, digests, unapplied, groundless: self.groundless })
+        Ok(Played {
+            outcomes: self.outcomes,
+            digests,
+            unapplied,
+            groundless: self.groundless,
+            synthetic: self.synthetic,
+        })
     }
 
     fn scene(&self, at: usize) -> Option<Scene> {
@@ -196,11 +241,12 @@ impl<'a> Director<'a> {
             return Ok(());
         }
         let dialect = self.story.nodes.get(number).map_or(Dialect::DEFAULT, |node| node.dialect);
-        let actor = Actor::start(number, dialect, &self.present, &self.witness, |engine| {
+        let backlog = self.backlog.unwrap_or(AMPLE_BACKLOG).to_string();
+        let actor = Actor::start(number, dialect, &self.present, &self.witness, move |engine| {
             for (name, value) in SETTINGS {
-                // All are known, and sound.
-                let _ = engine.config.set_at_start(name, value);
+                engine.directive(name, value);
             }
+            engine.directive("repl-backlog-size", &backlog);
         })?;
         if let Some(node) = self.nodes.get_mut(number) {
             *node = Some(Playing { actor, source: Source::Nothing, replid: None, fed: Offset(0) });
@@ -317,7 +363,9 @@ impl<'a> Director<'a> {
         let full = scene.link.sync.kind == SyncKind::Full;
         if full {
             let arrived = same && self.advance(number, scene.start)? && self.stands_at(number, scene.start);
-            let overrun = scene.is_overrun(&self.story.lineages);
+            if same && !arrived && self.backlog.is_some() && self.stand_in(at, number, scene)? {
+                return self.set_transfer(number, scene);
+            }
             let unapplied = self.node(number).map_or(0, |node| node.actor.standing().unapplied);
             if arrived && unapplied > 0 {
                 self.load(number, scene)?;
@@ -333,14 +381,15 @@ impl<'a> Director<'a> {
             } else if arrived {
                 self.compare(at, scene)?;
             }
-            if !arrived || overrun {
-                if same && !arrived {
-                    let reached = self.node(number).map_or(Offset(0), |node| node.fed);
-                    self.note(at, format!(
-                        "what the master wrote after offset {reached} is not in the capture: it goes on with the recorded RDB at offset {}",
-                        scene.start
-                    ));
-                }
+            if same && !arrived {
+                let reached = self.node(number).map_or(Offset(0), |node| node.fed);
+                self.note(at, format!(
+                    "what the master wrote after offset {reached} is not in the capture: it goes on with the recorded RDB at offset {}",
+                    scene.start
+                ));
+            }
+            // What the recorded master's backlog had lost, the replayed one's must not have.
+            if !arrived || (self.backlog.is_none() && scene.is_overrun(&self.story.lineages)) {
                 self.seed(at, number, scene)?;
             }
         } else {
@@ -362,12 +411,44 @@ impl<'a> Director<'a> {
             }
             self.advance(number, scene.stood)?;
         }
+        self.set_transfer(number, scene)
+    }
+
+    fn set_transfer(&self, number: usize, scene: &Scene) -> Result<(), RunError> {
         let diskless = scene.link.sync.transfer != Some(Transfer::Disk);
         let two_channel = is_two_channel(scene.link.sync.transfer);
         self.order(number, move |engine| {
             engine.directive("repl-diskless-sync", if diskless { "yes" } else { "no" });
             engine.two_channel(two_channel);
         })
+    }
+
+    /// In place of what a master wrote and the capture lacks, as many bytes of commands that change nothing, and the data
+    /// of the RDB that was recorded afterwards. Tells whether that was possible.
+    fn stand_in(&mut self, at: usize, number: usize, scene: &Scene) -> Result<bool, RunError> {
+        let Some(fed) = self.node(number).map(|node| node.fed).filter(|fed| *fed < scene.start) else {
+            return Ok(false);
+        };
+        let mut missing = scene.start.0 - fed.0;
+        self.note(at, format!(
+            "synthetic: {missing} bytes that the master wrote after offset {fed} are not in the capture, and others stand for them"
+        ));
+        let present = self.present.get();
+        while missing > 0 {
+            let bytes = stand_in(missing.min(STAND_IN));
+            missing -= bytes.len() as u64;
+            self.order(number, move |engine| engine.tape(&bytes, present))?;
+        }
+        self.load(number, scene)?;
+        let start = scene.start;
+        let Some(node) = self.nodes.get_mut(number).and_then(Option::as_mut) else { return Ok(false) };
+        node.fed = start;
+        let loaded = node.actor.ask(Engine::tape_data)?;
+        if let Err(fault) = loaded {
+            self.fault(at, format!("the recorded RDB cannot be loaded: {fault}"));
+        }
+        self.synthetic = true;
+        Ok(self.node(number).is_some_and(|node| node.actor.wait(PATIENCE, |standing| standing.taken >= start)))
     }
 
     fn stands_at(&self, number: usize, offset: Offset) -> bool {
@@ -477,6 +558,9 @@ impl<'a> Director<'a> {
 
     /// What the replica asks with: what it has, which should be what it had.
     fn start_of(&mut self, at: usize, scene: &Scene) -> Result<Start, RunError> {
+        if scene.imagined {
+            return Ok(Start::AsBefore);
+        }
         let Some(asked) = scene.asked else {
             // A link of which the capture lacks the beginning is gone on with where it stood.
             let place = CachedMaster { replid: scene.replid, offset: scene.start, db: 0 };
@@ -513,7 +597,9 @@ impl<'a> Director<'a> {
         if !fed {
             self.fault(at, format!("the master did not come to offset {}", scene.end));
         }
-        let target = scene.applied;
+        // A cut falls between commands.
+        let came = self.node(scene.master).map_or(scene.applied, |node| node.actor.standing().offset);
+        let target = if scene.cut { scene.applied.min(came) } else { scene.applied };
         let session = self.outcomes.get(at).and_then(|outcome| outcome.session);
         let Some(replica) = self.node(scene.replica) else { return Ok(()) };
         let arrived = !fed
@@ -582,11 +668,32 @@ impl<'a> Director<'a> {
     }
 }
 
+/// The backlog that every server of a replay has unless another is asked for: partial syncs that were granted hold.
+const AMPLE_BACKLOG: u64 = 64 << 20;
+
 /// What every server of a replay is set to: what a replica asks for that the recorded master still had, it has as well.
 const SETTINGS: &[(&str, &str)] = &[
     ("save", ""),
     ("repl-diskless-sync-delay", "0"),
-    ("repl-backlog-size", "64mb"),
     ("client-output-buffer-limit", "replica 0 0 0"),
     ("rdbchecksum", "yes"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stand_ins_have_any_length() {
+        for missing in (1..3000).chain([65_536, 65_537, 1_000_000]) {
+            let (mut left, mut bytes) = (missing, Vec::new());
+            while left > 0 {
+                let piece = stand_in(left.min(STAND_IN));
+                assert!(!piece.is_empty() && piece.len() as u64 <= left, "{missing}");
+                left -= piece.len() as u64;
+                bytes.extend(piece);
+            }
+            assert_eq!(bytes.len() as u64, missing);
+        }
+    }
+}

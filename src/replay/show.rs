@@ -41,7 +41,7 @@ pub fn verdict_json(verdict: &Verdict) -> Value {
 fn link(verdict: &LinkVerdict) -> Value {
     json!({
         "link": verdict.recorded.link.0,
-        "recorded": link_json(&verdict.recorded),
+        "recorded": (!verdict.imagined).then(|| link_json(&verdict.recorded)),
         "replayed": verdict.replayed.as_ref().map(link_json),
         "same": verdict.same(),
         "differences": verdict.differences.iter().map(difference).collect::<Vec<_>>(),
@@ -89,9 +89,9 @@ pub fn verdict_text(verdict: &Verdict, look: Look) -> String {
         };
         rows.push(vec![
             link.recorded.link.to_string(),
-            sync_words(&link.recorded),
+            if link.imagined { "after the cut".to_owned() } else { sync_words(&link.recorded) },
             link.replayed.as_ref().map_or_else(|| "-".to_owned(), sync_words),
-            stream_words(&link.recorded),
+            if link.imagined { "-".to_owned() } else { stream_words(&link.recorded) },
             link.replayed.as_ref().map_or_else(|| "-".to_owned(), stream_words),
             outcome.to_owned(),
         ]);
@@ -182,6 +182,7 @@ fn row(story: &Story, scene: &Scene) -> Vec<String> {
     );
     let overrun = if scene.is_overrun(&story.lineages) { ", the backlog no longer had it" } else { "" };
     let kind = match scene.link.sync.kind {
+        _ if scene.imagined => format!("what the backlog allows, from {} on", scene.start),
         SyncKind::None => format!("began before the capture, at {}", scene.start),
         _ => sync_words(&scene.link),
     };

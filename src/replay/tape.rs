@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::bounds::TAPE_SPOOL;
+use crate::bounds::{MAX_FINE_MARKS, TAPE_SPOOL};
 use crate::repl::event::Replid;
 use crate::spill::{SpillError, Spool};
 use crate::units::{LinkNumber, Offset, Stamp};
 
-/// Times of a stream that lie within so many milliseconds are one.
+/// Beyond so many marks, times of a stream that lie within so many milliseconds are one.
 const TICK_MILLIS: i64 = 10;
 
 /// What one link carried.
@@ -17,13 +17,22 @@ pub struct Recording {
     stream: Spool,
     /// The stream's bytes before the first gap; `None` where there is none.
     gap: Option<u64>,
-    /// When what stands from there on came, in milliseconds since 1970.
-    times: Vec<(u64, i64)>,
+    /// When what stands from there on came.
+    marks: Vec<Mark>,
+}
+
+/// A place in a stream and when it came.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    place: u64,
+    /// Milliseconds since 1970, where the capture has times.
+    millis: Option<i64>,
+    frame: u64,
 }
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { rdb: Spool::new(TAPE_SPOOL), stream: Spool::new(TAPE_SPOOL), gap: None, times: Vec::new() }
+        Self { rdb: Spool::new(TAPE_SPOOL), stream: Spool::new(TAPE_SPOOL), gap: None, marks: Vec::new() }
     }
 }
 
@@ -67,11 +76,15 @@ impl Tapes {
         if recording.gap.is_some() {
             return Ok(());
         }
-        if let Some(time) = now.time {
-            let millis = i64::try_from(time.nanos / 1_000_000).unwrap_or(i64::MAX);
-            if recording.times.last().is_none_or(|(_, last)| millis - last >= TICK_MILLIS) {
-                recording.times.push((recording.stream.len(), millis));
-            }
+        let millis = now.time.and_then(|time| i64::try_from(time.nanos / 1_000_000).ok());
+        let coarse = recording.marks.len() >= MAX_FINE_MARKS;
+        let due = |last: &Mark| match (coarse, millis, last.millis) {
+            (false, ..) => last.frame != now.frame.0,
+            (true, Some(now), Some(last)) => now - last >= TICK_MILLIS,
+            _ => false,
+        };
+        if recording.marks.last().is_none_or(due) {
+            recording.marks.push(Mark { place: recording.stream.len(), millis, frame: now.frame.0 });
         }
         recording.stream.append(bytes)
     }
@@ -106,13 +119,12 @@ impl Tapes {
                 continue;
             }
             let mut size = (recording.whole() - at).min(until.0.saturating_sub(offset.0));
-            let index = recording.times.partition_point(|(place, _)| *place <= at);
-            let time = index.checked_sub(1).and_then(|index| recording.times.get(index)).map(|(_, time)| *time);
-            let later = recording.times.get(index..).unwrap_or_default();
-            if let Some((place, _)) =
-                later.iter().find(|(_, later)| time.is_none_or(|time| later - time > SPREAD_MILLIS))
-            {
-                size = size.min(place - at);
+            let index = recording.marks.partition_point(|mark| mark.place <= at);
+            let time = index.checked_sub(1).and_then(|index| recording.marks.get(index)).and_then(|mark| mark.millis);
+            let later = recording.marks.get(index..).unwrap_or_default();
+            let apart = |mark: &&Mark| mark.millis.zip(time).is_some_and(|(later, time)| later - time > SPREAD_MILLIS);
+            if let Some(mark) = later.iter().find(apart) {
+                size = size.min(mark.place - at);
             }
             let size = usize::try_from(size).unwrap_or(usize::MAX).min(into.len());
             let read = recording.stream.read_at(at, into.get_mut(..size).unwrap_or_default())?;
@@ -121,6 +133,25 @@ impl Tapes {
             }
         }
         Ok(None)
+    }
+
+    /// The frame that brought a byte of a link's stream, and when; the byte is the one behind so many others.
+    #[must_use]
+    pub fn moment(&self, link: LinkNumber, at: u64) -> Option<(u64, Option<i64>)> {
+        let marks = &self.links.get(&link)?.marks;
+        let index = marks.partition_point(|mark| mark.place <= at).checked_sub(1)?;
+        marks.get(index).map(|mark| (mark.frame, mark.millis))
+    }
+
+    /// How many bytes of a link's stream had come by this frame, or by this time.
+    #[must_use]
+    pub fn come_by(&self, link: LinkNumber, frame: Option<u64>, millis: Option<i64>) -> u64 {
+        let Some(recording) = self.links.get(&link) else { return 0 };
+        let later = |mark: &&Mark| {
+            frame.is_some_and(|frame| mark.frame > frame)
+                || mark.millis.zip(millis).is_some_and(|(mark, millis)| mark > millis)
+        };
+        recording.marks.iter().find(later).map_or(recording.whole(), |mark| mark.place)
     }
 
     /// Reads a link's RDB.

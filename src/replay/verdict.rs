@@ -29,6 +29,8 @@ pub struct Difference {
 pub struct LinkVerdict {
     /// As it was recorded.
     pub recorded: LinkSummary,
+    /// It is not in the recording: what follows a cut that was asked for.
+    pub imagined: bool,
     /// As it was replayed; `None` where it was not.
     pub replayed: Option<LinkSummary>,
     /// What differs.
@@ -73,6 +75,7 @@ impl Verdict {
         for left in &story.left {
             links.push(LinkVerdict {
                 recorded: left.link.clone(),
+                imagined: false,
                 replayed: None,
                 differences: Vec::new(),
                 notes: vec![left.why.clone()],
@@ -88,6 +91,10 @@ impl Verdict {
             ));
             digest = None;
             foreign = !is_scripts_or_modules(&name);
+        }
+        if played.synthetic {
+            notes.push("the replay is synthetic in part: the keyspaces are not covered".to_owned());
+            digest = None;
         }
         if played.groundless {
             notes.push("the capture lacks the data with which it began: the keyspaces are not covered".to_owned());
@@ -113,7 +120,8 @@ impl Verdict {
 
 /// Whether a command is one that servers put into the stream and that needs more than an engine to be applied.
 fn is_scripts_or_modules(name: &str) -> bool {
-    name.contains('.') || ["EVAL", "EVALSHA", "FCALL"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    name.contains('.')
+        || ["EVAL", "EVALSHA", "FCALL", "VADD", "VREM", "VSETATTR"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> LinkVerdict {
@@ -122,7 +130,7 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
     for fault in &outcome.faults {
         found.push(told("course", "as recorded", fault));
     }
-    if let Some(replayed) = replayed {
+    if let Some(replayed) = replayed.filter(|_| !scene.imagined) {
         compare(scene, recorded, replayed, &mut found);
     }
     contradictions(scene, &mut found);
@@ -162,7 +170,20 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
     }
     let mut notes = outcome.notes.clone();
     notes.extend(scene.lacks.clone());
-    LinkVerdict { recorded: recorded.clone(), replayed: replayed.cloned(), differences: found, notes, covered: true }
+    if scene.imagined {
+        found.push(told("course", "no cut", "what came of it"));
+    } else if scene.cut {
+        let what = format!("a cut at offset {}, as asked for", scene.end);
+        found.push(Difference { offset: Some(scene.end), ..told("course", "no cut", &what) });
+    }
+    LinkVerdict {
+        recorded: recorded.clone(),
+        imagined: scene.imagined,
+        replayed: replayed.cloned(),
+        differences: found,
+        notes,
+        covered: true,
+    }
 }
 
 /// Where a recorded RDB says of itself another history or place than the master said of it.
@@ -217,7 +238,7 @@ fn compare(scene: &Scene, recorded: &LinkSummary, replayed: &LinkSummary, found:
         fact(found, "rdb.expires", Some(was.summary.expires), Some(is.summary.expires));
         fact(found, "rdb.functions", Some(was.summary.functions), Some(is.summary.functions));
     }
-    if scene.lacks.is_none() {
+    if scene.lacks.is_none() && !scene.cut {
         let none = StreamSummary::default();
         let (was, is) = (recorded.stream.as_ref().unwrap_or(&none), replayed.stream.as_ref().unwrap_or(&none));
         fact(found, "stream.first_offset", was.first.filter(|_| was.bytes > 0), is.first.filter(|_| is.bytes > 0));
