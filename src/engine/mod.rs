@@ -25,6 +25,7 @@ mod keyspace;
 pub mod load;
 pub mod long_double;
 pub mod number;
+mod partial_sort;
 mod propagation;
 mod random;
 mod replication;
