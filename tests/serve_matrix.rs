@@ -31,7 +31,7 @@ struct Transfer {
 fn transfers(server: Server) -> Vec<Transfer> {
     let mut transfers = Vec::new();
     for two_channel in [false, true] {
-        for (diskless, load) in [(false, "disabled"), (true, "swapdb"), (true, "disabled"), (false, "on-empty-db")] {
+        for (diskless, load) in [(false, "on-empty-db"), (true, "swapdb"), (true, "disabled")] {
             let has_two = !matches!(server, Server::Redis62 | Server::Redis70);
             if !two_channel || (has_two && diskless) {
                 transfers.push(Transfer { two_channel, diskless, load });

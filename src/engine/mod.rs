@@ -26,6 +26,7 @@ pub mod load;
 mod log;
 pub mod long_double;
 pub mod number;
+mod partial_sort;
 mod propagation;
 mod random;
 mod replication;

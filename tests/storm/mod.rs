@@ -540,7 +540,7 @@ impl Storm {
             "@pairs" => &["{m}-{i}-{n}", "{i}"],
             _ => return vec![self.word(word)],
         };
-        (0..100 + self.below(200)).flat_map(|_| form).map(|word| self.word(word)).collect()
+        (0..130 + self.below(40)).flat_map(|_| form).map(|word| self.word(word)).collect()
     }
 
     fn word(&mut self, word: &str) -> Vec<u8> {

@@ -10,6 +10,7 @@ use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
 use crate::engine::geohash::{Place, Shape, centre};
 use crate::engine::number::score_text;
+use crate::engine::partial_sort::partial_sort;
 use crate::engine::reply::Reply;
 use crate::engine::value::{Blob, SortedSet, Value};
 
@@ -397,10 +398,15 @@ impl<'a> Search<'a> {
         }
         let nearest_first = self.ascending.or((self.count > 0 && !self.any).then_some(true));
         if let Some(ascending) = nearest_first {
-            found.sort_by(|one, other| {
+            let order = |one: &Found, other: &Found| {
                 let order = one.distance.total_cmp(&other.distance);
                 if ascending { order } else { order.reverse() }
-            });
+            };
+            match self.count {
+                // Who of those at the same distance comes first depends on how many are wanted.
+                1.. if self.count < found.len() => partial_sort(&mut found, self.count, order),
+                _ => found.sort_by(order),
+            }
         }
         if self.count > 0 {
             found.truncate(self.count);
@@ -566,6 +572,28 @@ mod tests {
         play.rows(&rows);
         assert!(play.apply("GEOSEARCHSTORE d g BYPOLYGON 3 10 30 20 30 15 45 STOREDIST"));
         assert_eq!(play.run("ZCARD d"), "2", "what one family has is applied by all");
+    }
+
+    /// Asked of redis-server 7.0.15.
+    #[test]
+    fn who_is_taken_of_those_at_the_same_distance() {
+        let rows = [
+            (6, 2, "[m1 m2]", "[m0 m3]"),
+            (7, 3, "[m5 m2 m4]", "[m0 m3 m6]"),
+            (12, 3, "[m1 m10 m11]", "[m0 m3 m6]"),
+            (50, 4, "[m25 m10 m11 m13]", "[m9 m12 m15 m18]"),
+        ];
+        for (members, count, nearest, farthest) in rows {
+            let mut play = Play::new("redis-7.0");
+            for member in 0..members {
+                let score = if member % 3 == 0 { "3000000000000000" } else { "3" };
+                play.run(&format!("ZADD g {score} m{member}"));
+            }
+            for (order, expected) in [("ASC", nearest), ("DESC", farthest)] {
+                let line = format!("GEOSEARCH g FROMLONLAT -29 -77 BYRADIUS 50000 km {order} COUNT {count}");
+                assert_eq!(play.run(&line), expected, "{members}: {line}");
+            }
+        }
     }
 
     #[test]
