@@ -31,6 +31,9 @@ _repltool() {
             repltool,rdb)
                 cmd="repltool__subcmd__rdb"
                 ;;
+            repltool,replay)
+                cmd="repltool__subcmd__replay"
+                ;;
             repltool,report)
                 cmd="repltool__subcmd__report"
                 ;;
@@ -54,6 +57,9 @@ _repltool() {
                 ;;
             repltool__subcmd__help,rdb)
                 cmd="repltool__subcmd__help__subcmd__rdb"
+                ;;
+            repltool__subcmd__help,replay)
+                cmd="repltool__subcmd__help__subcmd__replay"
                 ;;
             repltool__subcmd__help,report)
                 cmd="repltool__subcmd__help__subcmd__report"
@@ -149,7 +155,7 @@ _repltool() {
 
     case "${cmd}" in
         repltool)
-            opts="-h -V --color --help --version sniff report extract rdb serve completions man help"
+            opts="-h -V --color --help --version sniff report extract rdb replay serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,7 +225,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help)
-            opts="sniff report extract rdb serve completions man help"
+            opts="sniff report extract rdb replay serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -403,6 +409,20 @@ _repltool() {
         repltool__subcmd__help__subcmd__rdb__subcmd__salvage)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -950,6 +970,60 @@ _repltool() {
                     return 0
                     ;;
                 --assume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__replay)
+            opts="-w -f -h -V --link --speed --dry-run --write --cut-at --repl-backlog-size --find-backlog --compat --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cut-at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repl-backlog-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -8,12 +8,15 @@
 //!                                                            │
 //!                  repl::observer  (resp and rdb decoders inside, the offset ledger)
 //!                                                            │ Event
-//!                          ┌─────────────────┬───────────────┴────┐
-//!                     view::text        view::json       repl::summary ─ view::report
+//!                          ┌─────────────────┬───────────────┴────┬───────────────┐
+//!                     view::text        view::json       repl::summary ─ report   replay::story
+//!                                                                                 │
+//!  sockets ⇄ engine::server ⇄ repl::{master, replica} ⇄ engine::{keyspace, …} ◄───┘
 //! ```
 //!
 //! From the ground up: [`units`] and [`bounds`]; [`capture`], and beside it [`spill`]; [`packet`]; [`tcp`], and beside it
-//! [`resp`] and [`rdb`], which know nothing of TCP; [`repl`]; [`view`]; [`cli`]. Everything from [`packet`] to [`repl`] is
+//! [`resp`] and [`rdb`], which know nothing of TCP; [`repl`]; [`engine`] and [`view`];
+//! [`replay`]; [`cli`]. Everything from [`packet`] to [`repl`] is
 //! without sockets, clocks and files. ARCHITECTURE.md says why.
 
 #![warn(
