@@ -695,6 +695,11 @@ impl Engine {
         line!("repl_backlog_size:{}", self.config.get("repl-backlog-size"));
         line!("repl_backlog_first_byte_offset:{}", backlog.map_or(0, |backlog| backlog.first_byte()));
         line!("repl_backlog_histlen:{}", backlog.map_or(0, |backlog| backlog.histlen()));
+        // Ours alone: no server has such.
+        if let Some((offset, name)) = &self.stats.first_unapplied {
+            line!("unapplied_commands:{}", self.stats.unapplied);
+            line!("first_unapplied_command:{} before offset {offset}", name.escape_default());
+        }
     }
 
     /// The master that is followed.

@@ -213,3 +213,39 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Dialect;
+    use crate::repl::event::Replid;
+
+    const STREAM: &[u8] = b"*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    const EVAL: u64 = 35;
+
+    fn fed() -> Engine {
+        let mut engine = Engine::new(Dialect::DEFAULT, 16);
+        let replid = Replid::from_wire(&[b'a'; Replid::LENGTH]);
+        engine.tape_go_on(CachedMaster { replid, offset: Offset(100), db: 0 }, 0);
+        engine.tape(STREAM, 0);
+        engine
+    }
+
+    #[test]
+    fn what_cannot_be_applied_is_told_with_its_place() {
+        let engine = fed();
+        let mut info = String::new();
+        engine.replication_info(0, &mut info);
+        let told = format!("unapplied_commands:1\r\nfirst_unapplied_command:EVAL before offset {}\r\n", 100 + EVAL);
+        assert!(info.ends_with(&told), "{info}");
+    }
+
+    #[test]
+    fn the_stream_passes_verbatim_and_the_replid_is_the_recorded_one() {
+        let engine = fed();
+        let standing = engine.standing();
+        assert_eq!((standing.offset, standing.taken), (Offset(100 + STREAM.len() as u64), standing.applied));
+        assert_eq!(engine.master.history().replid().as_str(), "a".repeat(Replid::LENGTH));
+        assert_eq!(engine.keyspace.size(0).keys, 1);
+    }
+}
