@@ -730,6 +730,18 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+#[test]
+fn a_gap_at_the_streams_first_byte_costs_no_offset() {
+    let set = say("SET a 1");
+    let wire = set.repeat(30);
+    let talk = handshake(&format!("PSYNC {ID} 1001")).down(format!("+CONTINUE {ID}\r\n")).gap(DOWN, 1).down(&wire[1..]);
+    let lines = talk.lines(|| usize::MAX);
+    let events = Events(lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect());
+    let offsets: Vec<_> = events.of("write").iter().map(|write| write["offset"].as_u64()).collect();
+    let after = |number: u64| Some(BASE + number * set.len() as u64);
+    assert_eq!(offsets, (2..=30).map(after).collect::<Vec<_>>());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 

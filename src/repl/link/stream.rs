@@ -85,6 +85,8 @@ impl Link {
     pub(super) fn lose<S: Sink>(&mut self, bytes: u64, cx: &mut Context<'_, S>) {
         match &mut self.down {
             Down::Stream => {
+                // It has begun, even if its first byte is missing.
+                self.stream_begun = true;
                 self.ledger.arrive(bytes, cx.stamp);
                 if bytes <= self.stream.skippable() {
                     return self.stream.skip(bytes);

@@ -8,6 +8,8 @@
 //! Of two modules it is also read for what it is ([`ModuleView`]): RedisJSON's document in `json`, a vector set's elements
 //! and vectors, the numbers that VEMB answers, in `vectorset`. The elements stand in the order of the file.
 //!
+//! A sparse array is a list of `[index, cell]`, with `insert_index` beside it where it has one.
+//!
 //! What only newer servers write: a stream has `idempotence` (the ids by which producers make XADD idempotent), a record
 //! `hash_template` `id` and `fields`, `key_meta` `classes`, `update` `argv`, `slot_import` `job` and `ranges`.
 
@@ -46,6 +48,8 @@ pub struct Dump {
     named: bool,
     /// Members are followed by their scores.
     pairs: bool,
+    /// Where the next cell of an array would be inserted.
+    insert_index: Option<u64>,
     /// The beginning of a key's line, and its type and encoding.
     head: Repeated<u64>,
     packing: Repeated<(ValueType, Encoding)>,
@@ -77,6 +81,7 @@ impl Dump {
             module: ModuleView::default(),
             named: false,
             pairs: false,
+            insert_index: None,
             head: Repeated::default(),
             packing: Repeated::default(),
         }
@@ -298,6 +303,14 @@ impl Dump {
     /// A number that only newer values have. The others are part of what is told in another way.
     fn newer_number(&mut self, item: Item, value: u64) {
         let text = match item {
+            Item::Index => {
+                self.separate();
+                return self.open(&format!("[{value},"), b']');
+            }
+            Item::InsertIndex => {
+                self.insert_index = Some(value);
+                return;
+            }
             Item::Rate => {
                 self.separate();
                 format!("{value}")
@@ -497,6 +510,10 @@ impl Values for Dump {
 
     fn key_end(&mut self, _: KeyEnd) {
         self.keys += 1;
+        if let Some(index) = self.insert_index.take() {
+            self.close_to(IN_LINE);
+            self.raw(&format!(",\"insert_index\":{index}"));
+        }
         if self.module.is_under_way()
             && let Err(error) = self.module_view()
         {
@@ -514,13 +531,15 @@ impl Values for Dump {
                 self.bytes(piece);
             }
             Item::String => self.bytes(piece),
-            Item::Member
-            | Item::Field
-            | Item::Element
-            | Item::StreamField
-            | Item::StreamValue
-            | Item::Value
-            | Item::Cell => self.element(item, piece),
+            Item::Member | Item::Field | Item::Element | Item::StreamField | Item::StreamValue | Item::Value => {
+                self.element(item, piece)
+            }
+            Item::Cell => {
+                self.element(item, piece);
+                if piece.is_last() {
+                    self.close();
+                }
+            }
             Item::GroupName => {
                 if piece.is_first() {
                     self.separate();
@@ -723,6 +742,7 @@ impl Values for Dump {
             Number::Double(value) => double(value),
         };
         self.raw(&text);
+        self.close();
     }
 
     fn end(&mut self, checksum: Checksum) {
@@ -761,6 +781,37 @@ mod tests {
         }
         same(f64::INFINITY);
         same(f64::NEG_INFINITY);
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sparse_array_keeps_its_places() {
+        let lines = Lines::default();
+        let output = Output::new(Box::new(lines.clone()), false);
+        let mut decoder = crate::rdb::Decoder::new(Dump::new(output), crate::rdb::Depth::Full);
+        // Three cells at 0, 7 and 300, a string, an integer and a double; the next goes to 9. Then one without.
+        let three = b"\x1c\x01a\x03\x01\x09\x00\x00\x02hi\x07\x01\x05\0\0\0\0\0\0\0\x41\x2c\x02\0\0\0\0\0\0\xf8\x3f";
+        let one = b"\x1c\x01b\x01\x00\x02\x03\x01x";
+        let rdb = [&b"REDIS0014"[..], three, one, b"\xff\0\0\0\0\0\0\0\0"].concat();
+        assert!(decoder.push(&rdb).unwrap().ended);
+        decoder.values_mut().output_mut().flush();
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let values: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(values[0]["value"], serde_json::json!([[0, "hi"], [7, 5], [300, 1.5]]));
+        assert_eq!((&values[0]["insert_index"], &values[1]["insert_index"]), (&9.into(), &serde_json::Value::Null));
+        assert_eq!(values[1]["value"], serde_json::json!([[2, "x"]]));
     }
 
     proptest! {
