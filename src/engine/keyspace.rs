@@ -163,6 +163,13 @@ pub struct Size {
     pub volatile: usize,
 }
 
+/// What a stream needs that has nothing but entries.
+fn plain_streams() -> Needs {
+    let mut needs = Needs::default();
+    needs.add(Need::Streams);
+    needs
+}
+
 impl Keyspace {
     /// So many empty databases.
     #[must_use]
@@ -384,6 +391,13 @@ impl Keyspace {
         for database in &self.databases {
             if database.streams > 0 {
                 needs.add(Need::Streams);
+                // Whether one needs more changes with every command on it: they are looked for until one does.
+                let streams = database.table.values().map(|entry| &entry.value);
+                let streams = streams.filter(|value| matches!(value, Value::Stream(_))).take(database.streams);
+                let mut needed = streams.map(save::needs);
+                if let Some(most) = needed.find(|needs| *needs != plain_streams()) {
+                    needs.merge(most);
+                }
             }
             if !database.hashes.by_key.is_empty() {
                 needs.add(Need::FieldExpiry);
@@ -525,6 +539,7 @@ mod tests {
             ("HPEXPIRE h 100000 FIELDS 1 f", false),
             ("RENAME h h2", false),
             ("XADD s2 1-1 a b", false),
+            ("XGROUP CREATE s2 g 0", false),
             ("SWAPDB 0 1", false),
             ("FLUSHALL", true),
         ] {
