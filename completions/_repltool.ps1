@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind')
             [CompletionResult]::new('extract', 'extract', [CompletionResultType]::ParameterValue, 'Carve the RDB or the replication stream of a link out of a capture, byte for byte')
             [CompletionResult]::new('rdb', 'rdb', [CompletionResultType]::ParameterValue, 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Reproduce a capture: its servers are rebuilt from it, connected and fed as they were, over loopback TCP')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print shell completions')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page, of repltool or of one command')
@@ -272,6 +273,23 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
         'repltool;rdb;help;help' {
             break
         }
+        'repltool;replay' {
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Only this link, by its number in the report; more than one by repeating the option')
+            [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'How fast: `max`, or so many times as fast as it was recorded')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Write the replayed conversation to this capture')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write the replayed conversation to this capture')
+            [CompletionResult]::new('--compat', '--compat', [CompletionResultType]::ParameterName, 'Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Tell the story, and do not play it')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--format json`')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'repltool;serve' {
             [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'What it begins as. A replica needs --replicaof, here or in the configuration file')
             [CompletionResult]::new('--replicaof', '--replicaof', [CompletionResultType]::ParameterName, 'Follow this master')
@@ -279,6 +297,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--load', '--load', [CompletionResultType]::ParameterName, 'Begin with the full sync in this capture: its keys, its replid and its offset')
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture with several full syncs, the link whose sync is meant')
             [CompletionResult]::new('--compat', '--compat', [CompletionResultType]::ParameterName, 'Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1')
+            [CompletionResult]::new('--fault', '--fault', [CompletionResultType]::ParameterName, 'Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N, no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid, offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every connection')
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'bind')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'port')
             [CompletionResult]::new('--tcp-backlog', '--tcp-backlog', [CompletionResultType]::ParameterName, 'tcp-backlog')
@@ -401,6 +420,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind')
             [CompletionResult]::new('extract', 'extract', [CompletionResultType]::ParameterValue, 'Carve the RDB or the replication stream of a link out of a capture, byte for byte')
             [CompletionResult]::new('rdb', 'rdb', [CompletionResultType]::ParameterValue, 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Reproduce a capture: its servers are rebuilt from it, connected and fed as they were, over loopback TCP')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print shell completions')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page, of repltool or of one command')
@@ -449,6 +469,9 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             break
         }
         'repltool;help;rdb;salvage' {
+            break
+        }
+        'repltool;help;replay' {
             break
         }
         'repltool;help;serve' {

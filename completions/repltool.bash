@@ -31,6 +31,9 @@ _repltool() {
             repltool,rdb)
                 cmd="repltool__subcmd__rdb"
                 ;;
+            repltool,replay)
+                cmd="repltool__subcmd__replay"
+                ;;
             repltool,report)
                 cmd="repltool__subcmd__report"
                 ;;
@@ -54,6 +57,9 @@ _repltool() {
                 ;;
             repltool__subcmd__help,rdb)
                 cmd="repltool__subcmd__help__subcmd__rdb"
+                ;;
+            repltool__subcmd__help,replay)
+                cmd="repltool__subcmd__help__subcmd__replay"
                 ;;
             repltool__subcmd__help,report)
                 cmd="repltool__subcmd__help__subcmd__report"
@@ -149,7 +155,7 @@ _repltool() {
 
     case "${cmd}" in
         repltool)
-            opts="-h -V --color --help --version sniff report extract rdb serve completions man help"
+            opts="-h -V --color --help --version sniff report extract rdb replay serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,7 +225,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__help)
-            opts="sniff report extract rdb serve completions man help"
+            opts="sniff report extract rdb replay serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -403,6 +409,20 @@ _repltool() {
         repltool__subcmd__help__subcmd__rdb__subcmd__salvage)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        repltool__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -972,6 +992,52 @@ _repltool() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        repltool__subcmd__replay)
+            opts="-w -f -h -V --link --speed --dry-run --write --compat --format --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         repltool__subcmd__report)
             opts="-f -h -V --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -999,7 +1065,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__serve)
-            opts="-h -V --role --replicaof --rdb --load --link --compat --bind --port --tcp-backlog --unixsocket --protected-mode --timeout --tcp-keepalive --maxclients --requirepass --enable-debug-command --enable-protected-configs --enable-module-command --acllog-max-len --aclfile --acl-pubsub-default --daemonize --supervised --pidfile --logfile --loglevel --databases --always-show-logo --set-proc-title --hz --dynamic-hz --io-threads --cluster-enabled --save --dir --dbfilename --rdbcompression --rdbchecksum --rdb-del-sync-files --rdb-save-incremental-fsync --stop-writes-on-bgsave-error --sanitize-dump-payload --appendonly --appendfsync --masterauth --masteruser --replica-serve-stale-data --replica-read-only --replica-priority --replica-announce-ip --replica-announce-port --replica-announced --replica-lazy-flush --replica-ignore-maxmemory --repl-diskless-sync --repl-diskless-sync-delay --repl-diskless-sync-max-replicas --repl-diskless-load --repl-ping-replica-period --repl-timeout --repl-disable-tcp-nodelay --repl-backlog-size --repl-backlog-ttl --replica-full-sync-buffer-limit --repl-rdb-channel --dual-channel-replication-enabled --min-replicas-to-write --min-replicas-max-lag --propagation-error-behavior --maxmemory --maxmemory-policy --maxmemory-samples --client-output-buffer-limit --client-query-buffer-limit --proto-max-bulk-len --lazyfree-lazy-eviction --lazyfree-lazy-expire --lazyfree-lazy-server-del --lazyfree-lazy-user-del --lazyfree-lazy-user-flush --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --notify-keyspace-events --busy-reply-threshold --hash-max-listpack-entries --hash-max-listpack-value --list-max-listpack-size --list-compress-depth --set-max-intset-entries --set-max-listpack-entries --set-max-listpack-value --zset-max-listpack-entries --zset-max-listpack-value --hll-sparse-max-bytes --stream-node-max-bytes --stream-node-max-entries --activerehashing --active-expire-effort --color --help --version"
+            opts="-h -V --role --replicaof --rdb --load --link --compat --fault --bind --port --tcp-backlog --unixsocket --protected-mode --timeout --tcp-keepalive --maxclients --requirepass --enable-debug-command --enable-protected-configs --enable-module-command --acllog-max-len --aclfile --acl-pubsub-default --daemonize --supervised --pidfile --logfile --loglevel --databases --always-show-logo --set-proc-title --hz --dynamic-hz --io-threads --cluster-enabled --save --dir --dbfilename --rdbcompression --rdbchecksum --rdb-del-sync-files --rdb-save-incremental-fsync --stop-writes-on-bgsave-error --sanitize-dump-payload --appendonly --appendfsync --masterauth --masteruser --replica-serve-stale-data --replica-read-only --replica-priority --replica-announce-ip --replica-announce-port --replica-announced --replica-lazy-flush --replica-ignore-maxmemory --repl-diskless-sync --repl-diskless-sync-delay --repl-diskless-sync-max-replicas --repl-diskless-load --repl-ping-replica-period --repl-timeout --repl-disable-tcp-nodelay --repl-backlog-size --repl-backlog-ttl --replica-full-sync-buffer-limit --repl-rdb-channel --dual-channel-replication-enabled --min-replicas-to-write --min-replicas-max-lag --propagation-error-behavior --maxmemory --maxmemory-policy --maxmemory-samples --client-output-buffer-limit --client-query-buffer-limit --proto-max-bulk-len --lazyfree-lazy-eviction --lazyfree-lazy-expire --lazyfree-lazy-server-del --lazyfree-lazy-user-del --lazyfree-lazy-user-flush --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --notify-keyspace-events --busy-reply-threshold --hash-max-listpack-entries --hash-max-listpack-value --list-max-listpack-size --list-compress-depth --set-max-intset-entries --set-max-listpack-entries --set-max-listpack-value --zset-max-listpack-entries --zset-max-listpack-value --hll-sparse-max-bytes --stream-node-max-bytes --stream-node-max-entries --activerehashing --active-expire-effort --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1026,6 +1092,10 @@ _repltool() {
                     return 0
                     ;;
                 --compat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fault)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

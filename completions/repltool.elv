@@ -27,6 +27,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
             cand extract 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
             cand rdb 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
+            cand replay 'Reproduce a capture: its servers are rebuilt from it, connected and fed as they were, over loopback TCP'
             cand serve 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to'
             cand completions 'Print shell completions'
             cand man 'Print the man page, of repltool or of one command'
@@ -246,6 +247,22 @@ set edit:completion:arg-completer[repltool] = {|@words|
         }
         &'repltool;rdb;help;help'= {
         }
+        &'repltool;replay'= {
+            cand --link 'Only this link, by its number in the report; more than one by repeating the option'
+            cand --speed 'How fast: `max`, or so many times as fast as it was recorded'
+            cand -w 'Write the replayed conversation to this capture'
+            cand --write 'Write the replayed conversation to this capture'
+            cand --compat 'Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1'
+            cand -f 'The form of the output'
+            cand --format 'The form of the output'
+            cand --color 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured'
+            cand --dry-run 'Tell the story, and do not play it'
+            cand --json 'Short for `--format json`'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'repltool;serve'= {
             cand --role 'What it begins as. A replica needs --replicaof, here or in the configuration file'
             cand --replicaof 'Follow this master'
@@ -253,6 +270,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand --load 'Begin with the full sync in this capture: its keys, its replid and its offset'
             cand --link 'Of a capture with several full syncs, the link whose sync is meant'
             cand --compat 'Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1'
+            cand --fault 'Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N, no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid, offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every connection'
             cand --bind 'bind'
             cand --port 'port'
             cand --tcp-backlog 'tcp-backlog'
@@ -372,6 +390,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand report 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
             cand extract 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
             cand rdb 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
+            cand replay 'Reproduce a capture: its servers are rebuilt from it, connected and fed as they were, over loopback TCP'
             cand serve 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to'
             cand completions 'Print shell completions'
             cand man 'Print the man page, of repltool or of one command'
@@ -408,6 +427,8 @@ set edit:completion:arg-completer[repltool] = {|@words|
         &'repltool;help;rdb;explain'= {
         }
         &'repltool;help;rdb;salvage'= {
+        }
+        &'repltool;help;replay'= {
         }
         &'repltool;help;serve'= {
         }

@@ -33,6 +33,7 @@ complete -c repltool -n "__fish_repltool_needs_command" -f -a "sniff" -d 'Show r
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
+complete -c repltool -n "__fish_repltool_needs_command" -f -a "replay" -d 'Reproduce a capture: its servers are rebuilt from it, connected and fed as they were, over loopback TCP'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "serve" -d 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "completions" -d 'Print shell completions'
 complete -c repltool -n "__fish_repltool_needs_command" -f -a "man" -d 'Print the man page, of repltool or of one command'
@@ -206,6 +207,19 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Explain the bytes: the record at an offset with all its parts in words, or without --offset the list of records'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l link -d 'Only this link, by its number in the report; more than one by repeating the option' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l speed -d 'How fast: `max`, or so many times as fast as it was recorded' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -s w -l write -d 'Write the replayed conversation to this capture' -r -F
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l compat -d 'Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
+json\t'For programs: JSON Lines from sniff, one object from report'"
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l color -d 'When to use colour. NO_COLOR and CLICOLOR_FORCE are honoured' -r -f -a "auto\t'When the output is a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l dry-run -d 'Tell the story, and do not play it'
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l json -d 'Short for `--format json`'
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -s V -l version -d 'Print version'
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l role -d 'What it begins as. A replica needs --replicaof, here or in the configuration file' -r -f -a "master\t'It takes writes'
 replica\t'It follows a master'"
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l replicaof -d 'Follow this master' -r
@@ -213,6 +227,7 @@ complete -c repltool -n "__fish_repltool_using_subcommand serve" -l rdb -d 'Begi
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l load -d 'Begin with the full sync in this capture: its keys, its replid and its offset' -r -F
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l link -d 'Of a capture with several full syncs, the link whose sync is meant' -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l compat -d 'Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1' -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l fault -d 'Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N, no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid, offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every connection' -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l bind -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l port -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l tcp-backlog -r
@@ -322,14 +337,15 @@ always\t'Always'
 never\t'Never'"
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c repltool -n "__fish_repltool_using_subcommand man" -s V -l version -d 'Print version'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "serve" -d 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "completions" -d 'Print shell completions'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
-complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb serve completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "sniff" -d 'Show replication as it happens, live or from a capture file: handshake, sync, RDB, stream, ACKs'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "report" -d 'Sum up a capture: one summary per replication link, what happened, why, how long, how far behind'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "extract" -d 'Carve the RDB or the replication stream of a link out of a capture, byte for byte'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "rdb" -d 'Look into an RDB: a dump file, an AOF with a preamble, raw PSYNC bytes, standard input, or out of a capture'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "replay" -d 'Reproduce a capture: its servers are rebuilt from it, connected and fed as they were, over loopback TCP'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "serve" -d 'Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "completions" -d 'Print shell completions'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "man" -d 'Print the man page, of repltool or of one command'
+complete -c repltool -n "__fish_repltool_using_subcommand help; and not __fish_seen_subcommand_from sniff report extract rdb replay serve completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "info" -d 'Sum it up: version, databases, types, encodings, the biggest keys, prefixes'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "keys" -d 'List its keys, a line each'
 complete -c repltool -n "__fish_repltool_using_subcommand help; and __fish_seen_subcommand_from rdb" -f -a "dump" -d 'Write all of it: a JSON object a record, or the commands that rebuild the data'
