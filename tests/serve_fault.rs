@@ -273,6 +273,8 @@ fn each_phase_can_be_late() {
     let replica = replica(&master, &["--repl-timeout", "2"]);
     logs(&replica, &["Timeout receiving bulk data from MASTER"]);
     until("it comes again", || lines(&master, &["Fault delay:rdb:1m, ", &name(&replica)]) >= 2);
+    // The connection that it has left is not kept until the pause is over.
+    until("the old one is gone", || number(&master, "connected_slaves") == 1);
 }
 
 /// Ends a replica's link from its own end.
@@ -391,6 +393,46 @@ fn the_mark_comes_in_a_packet_of_its_own() {
     // All of the RDB was there before.
     assert_eq!(raw.seen.len() - last.len(), 40);
     assert!(begin.elapsed() >= Duration::from_millis(500), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn syncs_over_two_channels_have_faults_too() {
+    for (server, option) in
+        [(Server::Redis82, "--repl-rdb-channel"), (Server::Valkey91, "--dual-channel-replication-enabled")]
+    {
+        let start = |faults: &[&str], role: &[&str]| {
+            let mut words = vec![option, "yes", "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"];
+            faults.iter().for_each(|fault| words.extend(["--fault", *fault]));
+            words.extend(role);
+            server.serve(&words)
+        };
+        let follow =
+            |master: &Running| start(&[], &["--role", "replica", "--replicaof", "127.0.0.1", &master.port.to_string()]);
+        let wrong = start(&["wrong-replid"], &["--role", "master"]);
+        let replica = follow(&wrong);
+        logs(&wrong, &["Fault wrong-replid, ", &name(&replica), "is told in place of"]);
+        if server.is_valkey() {
+            // Its main connection asks for the stream under that id, and so never gets it.
+            let refused = ["Partial resynchronization not accepted: Replication ID mismatch"];
+            until("it is refused again and again", || lines(&wrong, &refused) >= 2);
+            assert!(!is_up(&replica));
+        } else {
+            until("the link", || is_up(&replica));
+            assert_ne!(info(&replica, "master_replid"), info(&wrong, "master_replid"));
+        }
+        let master = start(&["cut-offset:2000"], &["--role", "master"]);
+        set(&master, "a", "1");
+        let replica = follow(&master);
+        until("the link", || is_up(&replica) && has(&replica, "a", "1"));
+        set(&master, "long", &"x".repeat(3000));
+        set(&master, "after", "1");
+        logs(&master, &["Fault cut-offset:2000, ", &name(&replica), "closed after offset 2000 of the stream"]);
+        until("it has all", || is_up(&replica) && has(&replica, "after", "1"));
+        let cut = start(&["cut-rdb:50"], &["--role", "master"]);
+        let replica = follow(&cut);
+        until("it is cut again and again", || lines(&cut, &["Fault cut-rdb:50, ", "closed after 50 bytes"]) >= 2);
+        assert!(!is_up(&replica));
+    }
 }
 
 #[test]

@@ -583,7 +583,8 @@ pub(super) struct ServeArgs {
 
     /// Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N,
     /// no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid,
-    /// offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every connection.
+    /// offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every
+    /// connection, cut-offset once for every replica.
     #[arg(long = "fault", value_name = "NAME[:ARG]")]
     pub(super) faults: Vec<Fault>,
 

@@ -113,7 +113,8 @@ impl Connection {
                 tokio::task::yield_now().await;
                 continue;
             }
-            if self.ended && !waits_to_send && !self.held() {
+            // Not for a pause's sake either.
+            if self.ended && !waits_to_send {
                 return Ok(());
             }
             // What a blocked client says waits in the socket, but for so much as tells that it has gone.

@@ -49,9 +49,9 @@ pub enum Fault {
     Reply(String, String),
     /// What is sent first in this phase, and with it what follows, waits so long.
     Delay(Phase, Duration),
-    /// Another replication id is told than the true one.
+    /// Another replication id is told than the true one, by +FULLRESYNC, +CONTINUE or `$ENDOFF:`.
     WrongReplid,
-    /// The offset at which a full sync begins is told so much too high.
+    /// The offset at which a full sync begins is told so much too high, by +FULLRESYNC or `$ENDOFF:`.
     OffsetSkew(i64),
     /// A newline goes in front of every command of the stream: those who read it count it, and the master does not.
     StreamNewlines,
