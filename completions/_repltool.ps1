@@ -300,6 +300,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--load', '--load', [CompletionResultType]::ParameterName, 'Begin with the full sync in this capture: its keys, its replid and its offset')
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Of a capture with several full syncs, the link whose sync is meant')
             [CompletionResult]::new('--compat', '--compat', [CompletionResultType]::ParameterName, 'Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1')
+            [CompletionResult]::new('--fault', '--fault', [CompletionResultType]::ParameterName, 'Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N, no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid, offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every connection, cut-offset once for every replica')
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'bind')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'port')
             [CompletionResult]::new('--tcp-backlog', '--tcp-backlog', [CompletionResultType]::ParameterName, 'tcp-backlog')

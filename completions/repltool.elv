@@ -273,6 +273,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand --load 'Begin with the full sync in this capture: its keys, its replid and its offset'
             cand --link 'Of a capture with several full syncs, the link whose sync is meant'
             cand --compat 'Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1'
+            cand --fault 'Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N, no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid, offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every connection, cut-offset once for every replica'
             cand --bind 'bind'
             cand --port 'port'
             cand --tcp-backlog 'tcp-backlog'

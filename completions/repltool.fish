@@ -230,6 +230,7 @@ complete -c repltool -n "__fish_repltool_using_subcommand serve" -l rdb -d 'Begi
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l load -d 'Begin with the full sync in this capture: its keys, its replid and its offset' -r -F
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l link -d 'Of a capture with several full syncs, the link whose sync is meant' -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l compat -d 'Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1' -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l fault -d 'Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N, no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid, offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every connection, cut-offset once for every replica' -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l bind -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l port -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l tcp-backlog -r

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::engine::server::Fault;
 use crate::engine::{Config, Dialect};
 use crate::replay::{Cut, Speed};
 use crate::units;
@@ -572,7 +573,8 @@ pub(super) enum KeysFormat {
 Examples:
   repltool serve --role master --port 6000
   repltool serve --role replica --replicaof 127.0.0.1 6000 --port 6001
-  repltool serve --rdb dump.rdb --compat valkey-9.1 --repl-backlog-size 64mb")]
+  repltool serve --rdb dump.rdb --compat valkey-9.1 --repl-backlog-size 64mb
+  repltool serve --role master --fault cut-rdb:1000 --fault 'reply:PSYNC:-LOADING'")]
 pub(super) struct ServeArgs {
     /// A configuration file in redis.conf's syntax; options override it.
     #[arg(value_name = "CONFIG")]
@@ -601,6 +603,13 @@ pub(super) struct ServeArgs {
     /// Which server to be like: redis-6.2, redis-7.0, redis-7.2, redis-7.4, redis-8.2, valkey-8.1 or valkey-9.1.
     #[arg(long, value_name = "SERVER", default_value = "redis-7.0")]
     pub(super) compat: Dialect,
+
+    /// Break the protocol on purpose towards replicas and clients, and log when: cut-rdb:BYTES, cut-offset:N,
+    /// no-reply:COMMAND, reply:COMMAND:TEXT, delay:PHASE:DURATION (handshake, sync, rdb, stream), wrong-replid,
+    /// offset-skew:N, stream-newlines, lose-first-ack or late-eof-mark[:DURATION]. Each happens once on every
+    /// connection, cut-offset once for every replica.
+    #[arg(long = "fault", value_name = "NAME[:ARG]")]
+    pub(super) faults: Vec<Fault>,
 
     #[command(flatten)]
     pub(super) directives: Directives,

@@ -48,7 +48,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     }
     engine.refresh();
     let role = if replicaof.is_some() { "replica" } else { "master" };
-    serve(engine, &addresses, replicaof, Box::new(log), |bound| {
+    serve(engine, &addresses, replicaof, args.faults.clone(), Box::new(log), |bound| {
         let list: Vec<String> = bound.iter().map(ToString::to_string).collect();
         let mut stdout = io::stdout().lock();
         // That nobody reads it is no reason not to serve.

@@ -659,6 +659,12 @@ fn an_overrun_backlog_says_by_how_much() {
     let events = talk.whole();
     assert_eq!(events.notes(), ["full-sync-backlog-overrun"]);
     assert!(events.one("note")["text"].as_str().unwrap().contains("90000 bytes"));
+    // Nothing was missing: that cannot be for lack of backlog.
+    let talk = handshake(&format!("PSYNC {ID} 501")).down(format!("+FULLRESYNC {ID} 500\r\n"));
+    let events = talk.whole();
+    assert_eq!(events.notes(), ["full-sync-backlog-overrun"]);
+    let text = events.one("note")["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("offset 500, where its master stands") && !text.contains("0 bytes"), "{text}");
     let talk = handshake(&format!("PSYNC {OTHER_ID} 501")).down(format!("+FULLRESYNC {ID} 90500\r\n"));
     assert_eq!(talk.whole().notes(), ["full-sync-replid-mismatch"]);
 }

@@ -1,5 +1,7 @@
 //! One connection: bytes in, batches of commands, answers out.
 
+mod faulty;
+
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 
+use super::fault::{Faults, Verdict};
 use super::{Pipe, Shared};
 use crate::engine::clients::{Closing, Kind, Replies, SessionId};
 use crate::engine::reply::Reply;
@@ -42,11 +45,18 @@ struct Connection {
     payload_ends: bool,
     /// The socket took not all of the stream.
     stream_waits: bool,
+    /// What goes wrong on purpose: everything that is written goes through it.
+    faults: Option<Box<Faults>>,
+    /// A fault wants it closed, all being out that was to be.
+    cut: bool,
 }
 
 /// Serves a connection to its end.
 pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId, pipe: Rc<Pipe>) {
     let mut connection = Connection::default();
+    if !shared.faults.is_empty() {
+        connection.faults = Some(Box::new(Faults::new(&shared.faults)));
+    }
     // That a client goes away is no error of ours.
     let _ = connection.serve(&shared, &mut stream, id, &pipe).await;
     shared.pipes.borrow_mut().remove(&id);
@@ -88,18 +98,22 @@ impl Connection {
         loop {
             let next = self.batch(shared, id, pipe);
             self.send_all(shared, &writer, id, pipe)?;
+            if self.cut {
+                return faulty::hang_up(reader, writer).await;
+            }
             let next = if pipe.closes.get() { Next::Close(Closing::AfterReply) } else { next };
             match next {
                 Next::Close(Closing::Now) => return Ok(()),
-                Next::Close(Closing::AfterReply) if self.sent == self.output.len() => return Ok(()),
+                Next::Close(Closing::AfterReply) if self.sent == self.output.len() && !self.held() => return Ok(()),
                 _ => {}
             }
             let waits_to_send = self.sent < self.output.len() || self.stream_waits;
-            if next == Next::Send && !waits_to_send {
+            if next == Next::Send && !waits_to_send && !self.held() {
                 // All went at once, so that nothing would wake this task for the commands that are left.
                 tokio::task::yield_now().await;
                 continue;
             }
+            // Not for a pause's sake either.
             if self.ended && !waits_to_send {
                 return Ok(());
             }
@@ -119,6 +133,7 @@ impl Connection {
                 Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - shared.now()).unwrap_or(0))),
                 _ => None,
             };
+            let pause = [pause, self.fault_pause(shared.now())].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 read = reader.read_buf(&mut self.input), if reads => match read? {
@@ -145,6 +160,11 @@ impl Connection {
 
     /// Sends what is written for the connection, then a stored payload, then the stream, each as far as it goes.
     fn send_all(&mut self, shared: &Rc<Shared>, writer: &WriteHalf<'_>, id: SessionId, pipe: &Pipe) -> io::Result<()> {
+        if let Some(mut faults) = self.faults.take() {
+            let sent = self.send_through(&mut faults, shared, writer, id, pipe);
+            self.faults = Some(faults);
+            return sent;
+        }
         loop {
             self.output.append(&mut pipe.out.borrow_mut());
             let before = self.output.len() - self.sent;
@@ -281,8 +301,14 @@ impl Connection {
                     engine.master.newline(ConnectionId(id.0), Moment::at(now));
                 } else {
                     let pending = reply.len() > self.sent;
-                    let answer = engine.replica_command(&mut session, &words, pending, now);
-                    reply.raw(&answer);
+                    let faults = self.faults.as_mut();
+                    let verdict = faults.map_or(Verdict::NONE, |faults| faults.command(&words, reply.len()));
+                    if verdict.runs {
+                        let answer = engine.replica_command(&mut session, &words, pending, now);
+                        reply.raw(verdict.answer.as_ref().unwrap_or(&answer));
+                    } else {
+                        reply.raw(&verdict.answer.unwrap_or_default());
+                    }
                 }
                 self.at += length;
                 continue;
@@ -293,7 +319,17 @@ impl Connection {
                     break Next::WaitUntil(until);
                 }
                 let before = (reply.len(), session.replies);
-                engine.execute(&mut session, args, &mut reply, now);
+                let verdict = match &mut self.faults {
+                    None => Verdict::NONE,
+                    Some(faults) => faults.command(&args.from(0).collect::<Vec<_>>(), before.0),
+                };
+                if verdict.runs {
+                    engine.execute(&mut session, args, &mut reply, now);
+                }
+                if let Some(answer) = verdict.answer {
+                    reply.truncate(before.0);
+                    reply.raw(&answer);
+                }
                 match before {
                     (length, Replies::Off) if session.replies == Replies::Off => reply.truncate(length),
                     (length, Replies::SkipNext) => {

@@ -6,13 +6,14 @@
 
 mod client;
 mod direct;
+mod fault;
 mod limits;
 mod link;
 mod process;
 mod snapshot;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 
 pub use direct::{Direct, Order, Tap, Watch};
+pub use fault::{Fault, Phase};
 
 use super::clients::{Closing, SessionId};
 use super::core::{Engine, Stop};
@@ -61,6 +63,10 @@ struct Shared {
     /// The connections to the master.
     links: RefCell<link::Links>,
     direct: Direct,
+    /// What goes wrong on purpose, on every connection that others make.
+    faults: Vec<Fault>,
+    /// Replicas that were cut at an offset, and by which fault.
+    cuts: RefCell<HashSet<(String, Fault)>>,
 }
 
 /// What is written for a connection by others than its own commands, and how it is woken.
@@ -188,7 +194,7 @@ const EXPIRED_PER_TICK: usize = 10_000;
 const TICK: Duration = Duration::from_millis(100);
 
 /// Serves until somebody asks for the end: SHUTDOWN, SIGTERM or SIGINT. With a master, it is followed from the
-/// beginning, asking for everything. `ready` is called with the addresses once
+/// beginning, asking for everything. `faults` go wrong on purpose. `ready` is called with the addresses once
 /// connections are accepted.
 ///
 /// # Errors
@@ -197,12 +203,13 @@ pub fn serve(
     engine: Engine,
     addresses: &[SocketAddr],
     master: Option<(String, u16)>,
+    faults: Vec<Fault>,
     log: Log,
     ready: impl FnOnce(&[SocketAddr]),
 ) -> Result<Stop, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     let local = LocalSet::new();
-    local.block_on(&runtime, run(engine, addresses, master, log, Direct::default(), ready))
+    local.block_on(&runtime, run(engine, addresses, master, faults, log, Direct::default(), ready))
 }
 
 /// Serves as [`serve`] does, but directed by somebody else, until the sender of orders is dropped. No signals are heard.
@@ -218,13 +225,14 @@ pub fn serve_directed(
 ) -> Result<Stop, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     let local = LocalSet::new();
-    local.block_on(&runtime, run(engine, &[address], None, log, direct, ready))
+    local.block_on(&runtime, run(engine, &[address], None, Vec::new(), log, direct, ready))
 }
 
 async fn run(
     engine: Engine,
     addresses: &[SocketAddr],
     master: Option<(String, u16)>,
+    faults: Vec<Fault>,
     log: Log,
     mut direct: Direct,
     ready: impl FnOnce(&[SocketAddr]),
@@ -247,7 +255,12 @@ async fn run(
         snapshots: RefCell::default(),
         links: RefCell::default(),
         direct,
+        faults,
+        cuts: RefCell::default(),
     });
+    for fault in &shared.faults {
+        shared.note(Level::Warning, &format!("Fault {fault}: will break the protocol on purpose"));
+    }
     for listener in listeners {
         spawn_local(accept(shared.clone(), listener));
     }

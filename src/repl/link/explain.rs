@@ -58,6 +58,9 @@ impl Link {
         };
         if asked.replid.matches(&replid) {
             let text = match offset.0.checked_sub(has.0) {
+                Some(0) => format!(
+                    "full sync: the replica asked to go on at offset {has}, where its master stands, and was given everything: the master keeps no backlog, or it knows the history by another id or offset than it told"
+                ),
                 Some(behind) => format!(
                     "full sync: the replica knows the history but stood at offset {has}, {behind} bytes behind the master's {offset}, and the backlog no longer held them; a repl-backlog-size above {behind} bytes would have"
                 ),

@@ -95,6 +95,12 @@ impl Master {
         streaming.zip(self.backlog.as_ref()).into_iter().flat_map(|(connection, backlog)| backlog.read(connection.next))
     }
 
+    /// The number of the first of those bytes.
+    #[must_use]
+    pub fn next_byte(&self, connection: ConnectionId) -> Option<u64> {
+        self.connections.get(&connection).map(|connection| connection.next)
+    }
+
     /// So many of those bytes were written.
     pub fn stream_written(&mut self, connection: ConnectionId, bytes: usize) {
         let end = self.offset().next_byte();
