@@ -338,3 +338,6 @@ pub const MAX_FINE_MARKS: usize = 1 << 20;
 
 /// The longest stand-in command of a replay, in bytes of its payload.
 pub const STAND_IN: u64 = 64 << 10;
+
+/// More databases than any server is configured with: each costs memory as soon as a later one has a key.
+pub const MAX_DATABASES: usize = 1 << 16;

@@ -5,7 +5,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -189,4 +190,98 @@ fn the_smallest_backlog_that_holds_is_found() {
         let (verdict, _) = replay(&[capture, "--repl-backlog-size", &size.to_string()]);
         assert_eq!(kinds(&verdict), ["full", kind], "{size}");
     }
+}
+
+/// A copy of a capture, changed frame by frame: the frame's number from 0 of how many, its seconds and its bytes.
+fn changed(folder: &TempDir, capture: &str, change: impl Fn(usize, usize, &mut u32, &mut [u8])) -> String {
+    let mut bytes = fs::read(captures().join(capture)).unwrap();
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (mut frames, mut at) = (Vec::new(), 24);
+    while at < bytes.len() {
+        frames.push(at);
+        at += 16 + word(&bytes, at + 8) as usize;
+    }
+    for (number, &at) in frames.iter().enumerate() {
+        let (mut seconds, length) = (word(&bytes, at), word(&bytes, at + 8) as usize);
+        change(number, frames.len(), &mut seconds, &mut bytes[at + 16..at + 16 + length]);
+        bytes[at..at + 4].copy_from_slice(&seconds.to_le_bytes());
+    }
+    let path = folder.path().join("changed.pcap");
+    fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Puts other words of the same length in the place of these.
+fn reword(bytes: &mut [u8], words: &[u8], others: &[u8]) {
+    let places = bytes.windows(words.len()).enumerate().filter(|(_, window)| *window == words);
+    let places: Vec<usize> = places.map(|(at, _)| at).collect();
+    for at in places {
+        bytes[at..at + others.len()].copy_from_slice(others);
+    }
+}
+
+#[test]
+fn nobody_is_dropped_when_recorded_time_leaps() {
+    let folder = TempDir::new().unwrap();
+    let leap = |number: usize, of: usize, seconds: &mut u32, _: &mut [u8]| {
+        if number > of * 2 / 5 {
+            *seconds += 7200;
+        }
+    };
+    let (verdict, code) = replay(&[&changed(&folder, "r70-s03_partial.pcap", leap)]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{verdict:#}");
+}
+
+#[test]
+fn a_server_that_follows_itself_is_not_replayed() {
+    let folder = TempDir::new().unwrap();
+    // The replica says that it listens where its master does.
+    let port = |_: usize, _: usize, _: &mut u32, bytes: &mut [u8]| {
+        reword(bytes, b"listening-port\r\n$5\r\n16490", b"listening-port\r\n$5\r\n16379");
+    };
+    let (verdict, code) = replay(&[&changed(&folder, "r70-s03_partial.pcap", port)]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(false), 1));
+    let why = &verdict["links"][0]["differences"][0]["replayed"];
+    assert_eq!(why, "the master follows its own replica", "{verdict:#}");
+}
+
+#[test]
+fn a_stream_that_no_replica_takes_is_not_waited_for() {
+    let folder = TempDir::new().unwrap();
+    // Every SELECT says that it has more words than it has.
+    let broken = |_: usize, _: usize, _: &mut u32, bytes: &mut [u8]| {
+        reword(bytes, b"$6\r\nSELECT\r\n$1", b"$6\r\nSELECT\r\n$x");
+    };
+    let capture = changed(&folder, "r70-s03_partial.pcap", broken);
+    let began = Instant::now();
+    let (verdict, code) = replay(&[&capture]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(false), 1), "{verdict:#}");
+    assert!(began.elapsed() < Duration::from_secs(10), "less than one wait for nothing: {:?}", began.elapsed());
+}
+
+#[test]
+fn a_signal_ends_a_replay_and_completes_what_it_writes() {
+    let folder = TempDir::new().unwrap();
+    let written = folder.path().join("written.pcap");
+    // So slow that it waits for the second frame until the end of days.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_repltool"))
+        .current_dir(captures())
+        .args(["replay", "r70-s03_partial.pcap", "--speed", "1e-300", "-w", written.to_str().unwrap()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let threads = PathBuf::from(format!("/proc/{}/task", child.id()));
+    let is_server =
+        |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with("server"));
+    while !fs::read_dir(&threads).unwrap().flatten().any(|task| is_server(&task)) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before a server was there");
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "repltool: r70-s03_partial.pcap: the replay was interrupted\n");
+    // Whatever passed until then is a capture that can be read.
+    assert!(repltool(&["report", written.to_str().unwrap()]).status.success());
 }

@@ -1,8 +1,11 @@
 //! `repltool replay`: a capture, played again.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{ColorChoice, Format, ReplayArgs};
 use super::input::{self, Plan};
@@ -44,10 +47,16 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
         }
         return Ok(Exit::Fine);
     }
-    if args.find_backlog {
-        return find_backlog(&mut story, args);
+    // From here on there are servers to be ended; a second signal ends it at once.
+    let stop = Arc::new(AtomicBool::new(false));
+    for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
+        signal_hook::flag::register_conditional_shutdown(signal, status, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
-    let verdict = verdict(&mut story, writer, args, args.repl_backlog_size)?;
+    if args.find_backlog {
+        return find_backlog(&mut story, args, &stop);
+    }
+    let verdict = verdict(&mut story, writer, args, args.repl_backlog_size, &stop)?;
     match args.format.chosen() {
         Format::Json => writeln!(stdout, "{}", show::verdict_json(&verdict))?,
         Format::Text => stdout.write_all(show::verdict_text(&verdict, look).as_bytes())?,
@@ -61,11 +70,14 @@ fn verdict(
     writer: Option<CaptureWriter>,
     args: &ReplayArgs,
     backlog: Option<u64>,
+    stop: &AtomicBool,
 ) -> anyhow::Result<Verdict> {
     let witness = Witness::new(writer);
-    let played = Director::new(story, witness.clone(), args.speed, backlog).play();
+    let played = Director::new(story, witness.clone(), args.speed, backlog, stop).play();
+    // What was written until then can be read, whatever ended it.
+    let seen = witness.finish();
     let played = played.with_context(|| args.capture.display().to_string())?;
-    let seen = witness.finish()?;
+    let seen = seen?;
     Ok(Verdict::new(story, played, &seen))
 }
 
@@ -76,14 +88,14 @@ const LEAST_BACKLOG: u64 = 16 << 10;
 const MOST_BACKLOG: u64 = 1 << 40;
 
 /// Plays the story with one backlog after the other, until the smallest that holds is found.
-fn find_backlog(story: &mut Story, args: &ReplayArgs) -> anyhow::Result<Exit> {
+fn find_backlog(story: &mut Story, args: &ReplayArgs, stop: &AtomicBool) -> anyhow::Result<Exit> {
     let returns = |story: &Story| story.scenes.iter().filter(|scene| scene.comes_back(&story.lineages)).count();
     let wanted = returns(story);
     if wanted == 0 {
         bail!("{}: no replica comes back in it with a place that its master could go on from", args.capture.display());
     }
     let mut holds = |size: u64| -> anyhow::Result<bool> {
-        let verdict = verdict(story, None, args, Some(size))?;
+        let verdict = verdict(story, None, args, Some(size), stop)?;
         let partial = |link: &&crate::replay::LinkVerdict| {
             link.replayed.as_ref().is_some_and(|link| link.sync.kind == SyncKind::Partial)
         };

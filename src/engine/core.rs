@@ -20,6 +20,7 @@ use super::reply::Reply;
 use super::subscriptions::Subscriptions;
 use super::users::Users;
 use super::value::{Blob, Value};
+use crate::bounds::MAX_DATABASES;
 use crate::repl::master::{self, ConnectionId, Master};
 use crate::repl::replica::{self, Channel, Replica};
 use crate::units::Offset;
@@ -402,10 +403,13 @@ impl Engine {
         request
     }
 
-    /// Runs a command that the master has put into the stream. Gives whether it could be applied.
+    /// Runs a command that the master has put into the stream. Gives whether it could be applied: what is for operators
+    /// (SHUTDOWN, DEBUG SLEEP) is for those of this server.
     pub fn apply(&mut self, session: &mut Session, args: Args<'_>, now: i64) -> bool {
+        let is_for_operators =
+            |spec: &Spec| spec.has(Flag::Admin) && !spec.has(Flag::Write) && !spec.has(Flag::MayReplicate);
         match self.table.resolve(args) {
-            Some(spec) if spec.takes(args.len()) => {
+            Some(spec) if spec.takes(args.len()) && !is_for_operators(spec) && session.db < MAX_DATABASES => {
                 let mut reply = Reply::mute();
                 self.run(spec, session, args, &mut reply, Origin::Master, now);
                 true

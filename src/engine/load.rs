@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::keyspace::{Keyspace, NEVER};
 use super::value::{Blob, Consumer, Field, Group, Hash, List, Pending, Set, SortedSet, Stream, Text, Value};
+use crate::bounds::MAX_DATABASES;
 use crate::rdb::{
     self, Array, Cell, Checksum, Header, Item, Key, KeyEnd, ModuleId, ModulePart, Number, Opcode, Piece,
     StreamCounters, StreamId, ValueType, Values,
@@ -205,7 +206,7 @@ impl Values for Loader {
             self.loaded.expired += 1;
             return;
         }
-        if self.db >= MOST_DATABASES {
+        if self.db >= MAX_DATABASES {
             self.loaded.fault.get_or_insert_with(|| format!("the RDB has a database {}", self.db));
             return;
         }
@@ -352,6 +353,3 @@ impl Values for Loader {
         self.loaded.checksum = Some(checksum);
     }
 }
-
-/// More databases than any server is configured with: each costs memory as soon as a later one has a key.
-const MOST_DATABASES: usize = 1 << 16;

@@ -13,6 +13,7 @@ use super::keyspace::SnapshotId;
 use super::load::Loader;
 use super::log::Level;
 use super::value::Blob;
+use crate::bounds::MAX_DATABASES;
 use crate::rdb::{Checksum, Decoder, Depth, Format, Header, Need};
 use crate::repl::compat::Compat;
 use crate::repl::event::Replid;
@@ -225,7 +226,8 @@ impl Engine {
     /// When [`Engine::tick_links`] is to be called at the latest, in milliseconds since 1970.
     #[must_use]
     pub fn links_wake(&self) -> i64 {
-        let replica = self.replica.as_ref().and_then(Replica::next_wake);
+        // One that is directed has no cron, whose time would be over and over again.
+        let replica = self.replica.as_ref().filter(|_| !self.link.directed).and_then(Replica::next_wake);
         let wake = replica.map_or(self.master.next_wake(), |wake| wake.min(self.master.next_wake()));
         i64::try_from(wake.0).unwrap_or(i64::MAX)
     }
@@ -580,7 +582,9 @@ impl Engine {
         let args = super::args::Args::new(bytes, &ranges, None);
         let mut session = std::mem::take(&mut self.link.session);
         session.db = command.db as usize;
-        self.keyspace.grow(session.db + 1);
+        // A later one would cost memory for all before it.
+        let exists = session.db < MAX_DATABASES;
+        self.keyspace.grow((session.db + 1).min(MAX_DATABASES));
         let is = |name: &str| args.is(0, name);
         if is("MULTI") {
             self.link.queue = Some(Queue::default());
@@ -597,8 +601,9 @@ impl Engine {
                 queue.db = session.db;
             }
             queue.push(args.from(0));
-        } else if !is("PING") && !is("REPLCONF") && !is("SELECT") && !is("SCRIPT") {
+        } else if is("SELECT") && exists || is("PING") || is("REPLCONF") || is("SCRIPT") {
             // SCRIPT LOAD and FLUSH, which masters before 7.0 pass on, are about no key.
+        } else {
             self.apply_or_note(&mut session, args, command.after, now);
         }
         self.link.session = session;

@@ -217,34 +217,61 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::MAX_DATABASES;
     use crate::engine::Dialect;
     use crate::repl::event::Replid;
 
-    const STREAM: &[u8] = b"*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
-    const EVAL: u64 = 35;
-
-    fn fed() -> Engine {
+    fn fed(words: &[&[&str]]) -> Engine {
         let mut engine = Engine::new(Dialect::DEFAULT, 16);
+        engine.be_directed();
         let replid = Replid::from_wire(&[b'a'; Replid::LENGTH]);
-        engine.tape_go_on(CachedMaster { replid, offset: Offset(100), db: 0 }, 0);
-        engine.tape(STREAM, 0);
+        engine.tape_go_on(CachedMaster { replid, offset: Offset(100), db: 0 }, 1);
+        let mut bytes = Vec::new();
+        for words in words {
+            crate::resp::encode(&mut bytes, words.iter().map(|word| word.as_bytes()));
+        }
+        engine.tape(&bytes, 1);
+        assert!(engine.standing().up);
+        assert_eq!(engine.standing().taken, Offset(100 + bytes.len() as u64));
         engine
     }
 
     #[test]
+    fn a_database_of_a_great_number_costs_no_memory() {
+        let engine = fed(&[&["SELECT", "4000000000"], &["SET", "a", "1"], &["SELECT", "70000"], &["SET", "a", "1"]]);
+        assert!(engine.keyspace.databases() <= MAX_DATABASES);
+        let keys: usize = (0..engine.keyspace.databases()).map(|db| engine.keyspace.size(db).keys).sum();
+        assert_eq!((keys, engine.standing().unapplied), (0, 4));
+    }
+
+    #[test]
+    fn a_recorded_stream_does_not_operate_the_server() {
+        let engine = fed(&[&["DEBUG", "SLEEP", "3600"], &["SHUTDOWN", "NOSAVE"], &["SET", "a", "1"]]);
+        assert!(engine.stop.is_none() && engine.sleep_for.is_none());
+        assert_eq!((engine.keyspace.size(0).keys, engine.standing().unapplied), (1, 2));
+    }
+
+    #[test]
+    fn a_directed_replica_wakes_nobody() {
+        let mut engine = fed(&[]);
+        // The recording's time leaps ahead, and then stands: what is due must have been done by then.
+        engine.tick_links(60_000);
+        assert!(engine.links_wake() > 60_000, "{}", engine.links_wake());
+    }
+
+    #[test]
     fn what_cannot_be_applied_is_told_with_its_place() {
-        let engine = fed();
+        let engine = fed(&[&["EVAL", "return 1", "0"], &["SET", "k", "v"]]);
         let mut info = String::new();
         engine.replication_info(0, &mut info);
-        let told = format!("unapplied_commands:1\r\nfirst_unapplied_command:EVAL before offset {}\r\n", 100 + EVAL);
-        assert!(info.ends_with(&told), "{info}");
+        assert!(info.ends_with("unapplied_commands:1\r\nfirst_unapplied_command:EVAL before offset 135\r\n"), "{info}");
     }
 
     #[test]
     fn the_stream_passes_verbatim_and_the_replid_is_the_recorded_one() {
-        let engine = fed();
+        let engine = fed(&[&["SET", "k", "v"]]);
         let standing = engine.standing();
-        assert_eq!((standing.offset, standing.taken), (Offset(100 + STREAM.len() as u64), standing.applied));
+        assert_eq!((standing.offset, standing.taken), (standing.applied, standing.applied));
         assert_eq!(engine.master.history().replid().as_str(), "a".repeat(Replid::LENGTH));
         assert_eq!(engine.keyspace.size(0).keys, 1);
     }

@@ -1,7 +1,7 @@
 //! The servers of a replay: each an engine on a thread of its own, listening on a loopback port, doing what it is told.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,6 +32,20 @@ pub enum StageError {
 struct Board {
     standing: Mutex<Standing>,
     changed: Condvar,
+    /// Its thread has ended, or is about to: nothing changes any more.
+    ended: AtomicBool,
+}
+
+/// Says on the board that the thread ends, by a panic too.
+struct Leaving(Arc<Board>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        // Under the lock, so that who is about to wait hears of it.
+        let _standing = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.ended.store(true, Ordering::Relaxed);
+        self.0.changed.notify_all();
+    }
 }
 
 /// The time that all servers of a replay take for the present, in milliseconds since 1970.
@@ -51,13 +65,15 @@ impl Present {
     }
 }
 
-/// A server.
+/// A server. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Actor {
-    orders: mpsc::Sender<Order>,
+    /// `None` once it has been told to end.
+    orders: Option<mpsc::Sender<Order>>,
     address: SocketAddr,
     board: Arc<Board>,
-    thread: JoinHandle<Result<(), String>>,
+    /// `None` once it is known how it ended.
+    thread: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Actor {
@@ -76,7 +92,9 @@ impl Actor {
         let (ready, address) = std_mpsc::channel();
         let board = Arc::new(Board::default());
         let (shown, tap, time) = (board.clone(), witness.of(number), present.0.clone());
+        let leaving = Leaving(board.clone());
         let act = move || {
+            let _leaving = leaving;
             let mut engine = Engine::new(dialect, DATABASES);
             engine.be_directed();
             engine.process = Process { started_at: time.load(Ordering::Relaxed), ..Process::default() };
@@ -101,8 +119,8 @@ impl Actor {
         let thread = std::thread::Builder::new().name(format!("server {number}")).spawn(act);
         let thread = thread.map_err(|error| StageError::Start(error.to_string()))?;
         match address.recv() {
-            Ok(Some(address)) => Ok(Self { orders, address, board, thread }),
-            _ => Err(StageError::Start(thread.join().ok().and_then(Result::err).unwrap_or_default())),
+            Ok(Some(address)) => Ok(Self { orders: Some(orders), address, board, thread: Some(thread) }),
+            _ => Err(StageError::Start(last_words(thread).unwrap_or_else(|| "it listens nowhere".to_owned()))),
         }
     }
 
@@ -117,7 +135,11 @@ impl Actor {
     /// # Errors
     /// [`StageError::Ended`].
     pub(super) fn order(&self, order: impl FnOnce(&mut Engine) + Send + 'static) -> Result<(), StageError> {
-        self.orders.blocking_send(Box::new(order)).map_err(|_| StageError::Ended("it takes no orders".to_owned()))
+        let sent = self.orders.as_ref().map(|orders| orders.blocking_send(Box::new(order)));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(StageError::Ended("it takes no orders".to_owned())),
+        }
     }
 
     /// Asks it something.
@@ -141,15 +163,17 @@ impl Actor {
         self.board.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until this is so, or nothing has changed for `patience`; tells whether it is.
-    pub(super) fn wait(&self, patience: Duration, mut so: impl FnMut(&Standing) -> bool) -> bool {
+    /// Waits until this is so, nothing has changed for `patience`, or `stop` is set; tells whether it is so.
+    pub(super) fn wait(&self, patience: Duration, stop: &AtomicBool, mut so: impl FnMut(&Standing) -> bool) -> bool {
         let mut standing = self.board.standing.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut before, mut until) = (standing.clone(), Instant::now() + patience);
         while !so(&standing) {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || stop.load(Ordering::Relaxed) || self.board.ended.load(Ordering::Relaxed) {
                 return false;
             }
+            // Nobody notifies of a signal.
+            let left = left.min(GLANCE);
             standing = self.board.changed.wait_timeout(standing, left).unwrap_or_else(PoisonError::into_inner).0;
             if *standing != before {
                 before = standing.clone();
@@ -160,11 +184,73 @@ impl Actor {
     }
 
     /// Ends it.
-    pub(super) fn end(self) {
-        drop(self.orders);
-        let _ = self.thread.join();
+    ///
+    /// # Errors
+    /// [`StageError::Ended`], where it had ended otherwise before.
+    pub(super) fn end(mut self) -> Result<(), StageError> {
+        drop(self.orders.take());
+        self.thread.take().and_then(last_words).map_or(Ok(()), |words| Err(StageError::Ended(words)))
     }
 }
 
+impl Drop for Actor {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        // No thread outlives the replay, whatever ended that.
+        self.thread.take().and_then(last_words);
+    }
+}
+
+/// Waits for a server's thread; tells what went wrong with it, if something did.
+fn last_words(thread: JoinHandle<Result<(), String>>) -> Option<String> {
+    match thread.join() {
+        Ok(done) => done.err(),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            Some(format!("a bug in it: {}", text.unwrap_or("it panicked")))
+        }
+    }
+}
+
+/// How often it is looked whether a signal has come.
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
+
 /// As many as any recording selects, and more are made where it selects more.
 const DATABASES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor() -> Actor {
+        Actor::start(0, Dialect::DEFAULT, &Present::default(), &Witness::new(None), |_| {}).unwrap()
+    }
+
+    #[test]
+    #[allow(clippy::panic)]
+    fn a_server_that_panics_is_no_hang() {
+        let (actor, began) = (actor(), Instant::now());
+        actor.order(|_| panic!("it had to happen")).unwrap();
+        assert!(!actor.wait(Duration::from_secs(60), &AtomicBool::new(false), |_| false));
+        assert!(actor.ask(|_| ()).is_err() && actor.order(|_| ()).is_err());
+        assert!(began.elapsed() < Duration::from_secs(30));
+        let said = actor.end().unwrap_err().to_string();
+        assert_eq!(said, "an embedded server has ended: a bug in it: it had to happen");
+    }
+
+    #[test]
+    fn nobody_waits_once_it_is_to_stop() {
+        let (actor, stop) = (actor(), AtomicBool::new(true));
+        assert!(!actor.wait(Duration::from_secs(60), &stop, |_| false));
+        actor.end().unwrap();
+    }
+
+    #[test]
+    fn a_server_ends_with_who_directs_it() {
+        let actor = actor();
+        let board = Arc::downgrade(&actor.board);
+        drop(actor);
+        assert!(board.upgrade().is_none(), "its thread is gone");
+    }
+}

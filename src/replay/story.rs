@@ -26,7 +26,10 @@ const BURST_NANOS: u64 = 20_000_000;
 pub struct Recorder {
     summaries: Summaries,
     heard: HashMap<LinkNumber, Heard>,
-    masters: HashMap<LinkNumber, Endpoint>,
+    /// Where each master is among `highs`.
+    masters: HashMap<Endpoint, usize>,
+    /// The highest offset that each master has sent to anyone.
+    highs: Vec<u64>,
     tapes: Tapes,
     /// Payloads and streams are kept, not only told of.
     keeps: bool,
@@ -37,6 +40,8 @@ pub struct Recorder {
 /// What is heard of a link beside its summary.
 #[derive(Clone, Debug, Default)]
 struct Heard {
+    /// The master's place among the recorder's.
+    master: Option<usize>,
     granted: Option<Stamp>,
     closed: Option<Stamp>,
     /// What the first PSYNC asked for: that of a two-channel sync is followed by another.
@@ -44,8 +49,6 @@ struct Heard {
     /// It wants an RDB and nothing else, as redis-cli's --rdb and --functions-rdb do.
     tool: bool,
     acks: Vec<(FrameNumber, Offset)>,
-    /// The offset after the stream's latest element.
-    last: Option<u64>,
     /// The highest offset that the master had sent to anyone when it granted the sync.
     high: u64,
     /// The offset after what came at once.
@@ -60,6 +63,7 @@ impl Recorder {
             summaries: Summaries::new(),
             heard: HashMap::new(),
             masters: HashMap::new(),
+            highs: Vec::new(),
             tapes: Tapes::default(),
             keeps,
             now: Stamp::default(),
@@ -80,10 +84,27 @@ impl Recorder {
         Story::new(self.summaries.into_report(), &self.heard, self.tapes, only, assumed)
     }
 
+    /// An element of a stream ends at this offset.
+    fn streamed(&mut self, link: LinkNumber, offset: Option<Offset>, now: Stamp) {
+        let Some(Offset(offset)) = offset else { return };
+        let heard = self.heard.entry(link).or_default();
+        if let Some(high) = heard.master.and_then(|master| self.highs.get_mut(master)) {
+            *high = offset.max(*high);
+        }
+        let granted = heard.granted.and_then(|granted| now.since(granted));
+        if heard.acks.is_empty() && granted.is_some_and(|span| span.nanos <= BURST_NANOS) {
+            heard.burst = Some(offset);
+        }
+    }
+
     fn rare(&mut self, link: LinkNumber, event: &Event<'_>) {
         match event.kind {
             Kind::Connect { master, .. } => {
-                self.masters.insert(link, master);
+                let known = *self.masters.entry(master).or_insert(self.highs.len());
+                if known == self.highs.len() {
+                    self.highs.push(0);
+                }
+                self.heard.entry(link).or_default().master = Some(known);
             }
             Kind::Command { asked: Some(asked), .. } => {
                 self.heard.entry(link).or_default().asked.get_or_insert(asked);
@@ -98,13 +119,10 @@ impl Recorder {
                 }
             }
             Kind::FullResync { .. } | Kind::Continue { .. } | Kind::RdbBegin { .. } | Kind::TwoChannel { .. } => {
-                let master = self.masters.get(&link).copied();
-                let same = |other: &LinkNumber| self.masters.get(other).copied() == master;
-                let high = self.heard.iter().filter(|(other, _)| same(other)).filter_map(|(_, heard)| heard.last).max();
                 let heard = self.heard.entry(link).or_default();
                 if heard.granted.is_none() {
                     heard.granted = Some(event.stamp);
-                    heard.high = high.unwrap_or(0);
+                    heard.high = heard.master.and_then(|master| self.highs.get(master)).copied().unwrap_or(0);
                 }
             }
             Kind::Gap { bytes } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
@@ -119,17 +137,6 @@ impl Recorder {
     }
 }
 
-impl Heard {
-    fn streamed(&mut self, offset: Option<Offset>, now: Stamp) {
-        let Some(Offset(offset)) = offset else { return };
-        self.last = Some(offset);
-        let at_once = self.granted.and_then(|granted| now.since(granted)).is_some_and(|span| span.nanos <= BURST_NANOS);
-        if at_once && self.acks.is_empty() {
-            self.burst = Some(offset);
-        }
-    }
-}
-
 impl Sink for Recorder {
     fn event(&mut self, event: &Event<'_>) {
         self.now = event.stamp;
@@ -137,10 +144,10 @@ impl Sink for Recorder {
         let Some(link) = event.link.filter(|_| event.phase != Phase::Client) else { return };
         match event.kind {
             Kind::Write { offset, .. } | Kind::GetAck { offset, .. } => {
-                self.heard.entry(link).or_default().streamed(offset, event.stamp);
+                self.streamed(link, offset, event.stamp);
             }
             Kind::Heartbeat { offset, .. } if event.from == Some(Side::Master) => {
-                self.heard.entry(link).or_default().streamed(offset, event.stamp);
+                self.streamed(link, offset, event.stamp);
             }
             Kind::Ack { offset, .. } => {
                 let acks = &mut self.heard.entry(link).or_default().acks;

@@ -1,0 +1,232 @@
+//! What a master is before it grants a sync: its data, its place, what it has still and what it has not.
+
+use super::{Director, RunError, Source};
+use crate::bounds::{REPLAY_PIECE, STAND_IN};
+use crate::engine::{Dialect, Engine};
+use crate::repl::event::{Replid, Transfer};
+use crate::repl::replica::CachedMaster;
+use crate::repl::summary::SyncKind;
+use crate::replay::story::{Scene, is_two_channel};
+use crate::units::Offset;
+
+/// A command of so many bytes that changes nothing; newlines, which count as well, where it is too short for one.
+fn stand_in(size: u64) -> Vec<u8> {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let publish = |payload: usize| {
+        let mut bytes = Vec::new();
+        let payload = vec![b'.'; payload];
+        crate::resp::encode(&mut bytes, [&b"PUBLISH"[..], b"-", &payload].into_iter());
+        bytes
+    };
+    let least = publish(0).len();
+    // The payload's length takes digits of its own.
+    let fits = (0..8).find_map(|digits| {
+        let bytes = publish(size.checked_sub(least + digits)?);
+        (bytes.len() == size).then_some(bytes)
+    });
+    match fits {
+        Some(bytes) => bytes,
+        None if size > least => publish(size.saturating_sub(least + 8)),
+        None => vec![b'\n'; size],
+    }
+}
+
+impl Director<'_> {
+    /// Gives a master the data of a recorded RDB, and its place.
+    fn seed(&mut self, at: usize, number: usize, scene: &Scene) -> Result<(), RunError> {
+        self.load(number, scene)?;
+        let place = CachedMaster { replid: scene.replid, offset: scene.start, db: 0 };
+        let present = self.present.get();
+        let Some(node) = self.nodes.get_mut(number).and_then(Option::as_mut) else { return Ok(()) };
+        match node.actor.ask(move |engine| engine.tape_loaded(place, present))? {
+            Ok(()) => (node.source, node.replid, node.fed) = (Source::Tape, Some(scene.replid), scene.start),
+            Err(fault) => self.fault(at, format!("the recorded RDB cannot be loaded: {fault}")),
+        }
+        Ok(())
+    }
+
+    /// Hands a recorded RDB to a node, which is then to be told what to do with it.
+    fn load(&mut self, number: usize, scene: &Scene) -> Result<(), RunError> {
+        let Some(link) = scene.rdb else { return Ok(()) };
+        self.order(number, Engine::tape_begin)?;
+        let mut at = 0;
+        loop {
+            let mut piece = vec![0; REPLAY_PIECE];
+            let size = self.story.tapes.read_rdb(link, at, &mut piece)?;
+            if size == 0 {
+                break;
+            }
+            piece.truncate(size);
+            at += size as u64;
+            self.order(number, move |engine| engine.tape_load(&piece))?;
+        }
+        Ok(())
+    }
+
+    /// Lets a master go on by itself, from where it is or from this place.
+    fn go_on(&mut self, number: usize, replid: Replid, from: Option<Offset>) -> Result<(), RunError> {
+        let present = self.present.get();
+        let Some(node) = self.nodes.get_mut(number).and_then(Option::as_mut) else { return Ok(()) };
+        let offset = node.actor.ask(move |engine| {
+            engine.hang_up(present);
+            let offset = from.unwrap_or_else(|| engine.standing().applied);
+            let db = engine.stream_db();
+            engine.tape_go_on(CachedMaster { replid, offset, db }, present);
+            offset
+        })?;
+        (node.source, node.replid, node.fed) = (Source::Tape, Some(replid), offset);
+        Ok(())
+    }
+
+    /// Brings a scene's master to where it stood when it granted the sync.
+    pub(super) fn prepare_master(&mut self, at: usize, scene: &Scene) -> Result<(), RunError> {
+        let number = scene.master;
+        self.start(number)?;
+        let known = self.node(number).and_then(|node| node.replid);
+        let same = known.is_some_and(|known| known.matches(&scene.replid));
+        let related = known.is_some_and(|known| self.story.lineages.same(&known, &scene.replid));
+        let full = scene.link.sync.kind == SyncKind::Full;
+        if full {
+            let arrived = same && self.advance(number, scene.start)? && self.stands_at(number, scene.start);
+            if same && !arrived && self.backlog.is_some() && self.stand_in(at, number, scene)? {
+                return self.set_transfer(number, scene);
+            }
+            let unapplied = self.node(number).map_or(0, |node| node.actor.standing().unapplied);
+            if arrived && unapplied > 0 {
+                self.load(number, scene)?;
+                if let Some(node) = self.node(number) {
+                    let _ = node.actor.ask(Engine::tape_data)?;
+                }
+                self.note(
+                    at,
+                    format!(
+                        "{unapplied} commands could not be applied before: it goes on with the recorded RDB's data"
+                    ),
+                );
+            } else if arrived {
+                self.compare(at, scene)?;
+            }
+            if same && !arrived {
+                let reached = self.node(number).map_or(Offset(0), |node| node.fed);
+                self.note(at, format!(
+                    "what the master wrote after offset {reached} is not in the capture: it goes on with the recorded RDB at offset {}",
+                    scene.start
+                ));
+            }
+            // What the recorded master's backlog had lost, the replayed one's must not have.
+            if !arrived || (self.backlog.is_none() && scene.is_overrun(&self.story.lineages)) {
+                self.seed(at, number, scene)?;
+            }
+        } else {
+            match known {
+                None => {
+                    self.groundless = true;
+                    self.note(at, "the capture does not show what the master held: it begins with no keys".to_owned());
+                    self.go_on(number, scene.replid, Some(scene.start))?;
+                }
+                Some(_) if !same && !related => {
+                    self.fault(at, "the master has another history than in the recording".to_owned());
+                    self.go_on(number, scene.replid, Some(scene.start))?;
+                }
+                Some(_) if !same => self.go_on(number, scene.replid, None)?,
+                Some(_) if self.node(number).is_some_and(|node| node.source == Source::Nothing) => {
+                    self.go_on(number, scene.replid, None)?;
+                }
+                Some(_) => {}
+            }
+            self.advance(number, scene.stood)?;
+        }
+        self.set_transfer(number, scene)
+    }
+
+    fn set_transfer(&self, number: usize, scene: &Scene) -> Result<(), RunError> {
+        let diskless = scene.link.sync.transfer != Some(Transfer::Disk);
+        let two_channel = is_two_channel(scene.link.sync.transfer);
+        self.order(number, move |engine| {
+            engine.directive("repl-diskless-sync", if diskless { "yes" } else { "no" });
+            engine.two_channel(two_channel);
+        })
+    }
+
+    /// In place of what a master wrote and the capture lacks, as many bytes of commands that change nothing, and the data
+    /// of the RDB that was recorded afterwards. Tells whether that was possible.
+    fn stand_in(&mut self, at: usize, number: usize, scene: &Scene) -> Result<bool, RunError> {
+        let Some(fed) = self.node(number).map(|node| node.fed).filter(|fed| *fed < scene.start) else {
+            return Ok(false);
+        };
+        let mut missing = scene.start.0 - fed.0;
+        self.note(at, format!(
+            "synthetic: {missing} bytes that the master wrote after offset {fed} are not in the capture, and others stand for them"
+        ));
+        let present = self.present.get();
+        while missing > 0 {
+            let bytes = stand_in(missing.min(STAND_IN));
+            missing -= bytes.len() as u64;
+            self.order(number, move |engine| engine.tape(&bytes, present))?;
+        }
+        self.load(number, scene)?;
+        let start = scene.start;
+        let Some(node) = self.nodes.get_mut(number).and_then(Option::as_mut) else { return Ok(false) };
+        node.fed = start;
+        let loaded = node.actor.ask(Engine::tape_data)?;
+        if let Err(fault) = loaded {
+            self.fault(at, format!("the recorded RDB cannot be loaded: {fault}"));
+        }
+        self.synthetic = true;
+        Ok(self.wait(number, |standing| standing.taken >= start))
+    }
+
+    fn stands_at(&self, number: usize, offset: Offset) -> bool {
+        self.node(number).is_some_and(|node| node.actor.standing().offset == offset)
+    }
+
+    /// Where a master has come by the recorded stream to where there is a recorded RDB, both must be the same.
+    fn compare(&mut self, at: usize, scene: &Scene) -> Result<(), RunError> {
+        let Some(link) = scene.rdb else { return Ok(()) };
+        let mut piece = vec![0; REPLAY_PIECE];
+        let mut loading = crate::engine::Engine::new(Dialect::DEFAULT, 1);
+        loading.tape_begin();
+        let mut read = 0;
+        loop {
+            let size = self.story.tapes.read_rdb(link, read, &mut piece)?;
+            if size == 0 {
+                break;
+            }
+            loading.tape_load(piece.get(..size).unwrap_or_default());
+            read += size as u64;
+        }
+        let place = CachedMaster { replid: scene.replid, offset: scene.start, db: 0 };
+        let present = self.present.get();
+        if loading.tape_loaded(place, present).is_err() {
+            return Ok(());
+        }
+        // Not the stronger one: when a group's consumers were seen, each server knows by its own clock.
+        let Some(dialect) = self.story.nodes.get(scene.master).map(|node| node.dialect) else { return Ok(()) };
+        let recorded = loading.digest(dialect, present);
+        let Some(node) = self.node(scene.master) else { return Ok(()) };
+        let replayed = node.actor.ask(move |engine| engine.digest(dialect, present))?;
+        if let Some(outcome) = self.outcomes.get_mut(at) {
+            outcome.consistent = Some(recorded == replayed);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stand_ins_have_any_length() {
+        for missing in (1..3000).chain([65_536, 65_537, 1_000_000]) {
+            let (mut left, mut bytes) = (missing, Vec::new());
+            while left > 0 {
+                let piece = stand_in(left.min(STAND_IN));
+                assert!(!piece.is_empty() && piece.len() as u64 <= left, "{missing}");
+                left -= piece.len() as u64;
+                bytes.extend(piece);
+            }
+            assert_eq!(bytes.len() as u64, missing);
+        }
+    }
+}

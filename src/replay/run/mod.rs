@@ -1,0 +1,521 @@
+//! The story, played: servers are started, fed and connected as the recording has it, one step after the other.
+//!
+//! Steps come in the recording's order: a sync is granted, a link ends. Before each of them the master is fed up to the
+//! offset at which it then stood, and no further, so that what it answers is what it answered. Between steps nothing
+//! happens by itself: the servers neither expire nor ping nor connect again; they take the recording's time for theirs.
+
+mod feed;
+mod master;
+
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use self::feed::is_lost;
+use super::stage::{Actor, Present, StageError};
+use super::story::{Scene, Story};
+use super::witness::Witness;
+use crate::engine::{Dialect, Engine, Follower, SessionId, Standing};
+use crate::repl::event::{Replid, Side, Transfer};
+use crate::repl::replica::{CachedMaster, Start};
+use crate::repl::summary::SyncKind;
+use crate::spill::SpillError;
+use crate::units::{Offset, Stamp};
+
+/// How long nothing may change before a step is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of such waiting for nothing a replay has in all, before it is given up: a recording of a thousand links that
+/// cannot go as recorded must not take hours.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(30);
+
+/// Why a replay cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// See [`StageError`].
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// A temporary file could not be used.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+    /// Somebody wants it to end.
+    #[error("the replay was interrupted")]
+    Interrupted,
+}
+
+/// How fast.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as it goes.
+    Full,
+    /// So many times as fast as it was recorded.
+    Times(f64),
+}
+
+/// What a node's stream comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Nothing,
+    /// The recording.
+    Tape,
+    /// The link of this scene.
+    Link(usize),
+}
+
+/// A node on the stage.
+struct Playing {
+    actor: Actor,
+    source: Source,
+    /// The history that it has; `None` while it has none.
+    replid: Option<Replid>,
+    /// What it was fed.
+    fed: Offset,
+}
+
+/// What became of a scene.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The number of the connection on which it was replayed, from 0.
+    pub connection: Option<usize>,
+    /// What the session is called at the master.
+    session: Option<SessionId>,
+    /// It has been ended.
+    over: bool,
+    /// What kept it from going as recorded, in sentences.
+    pub faults: Vec<String>,
+    /// What the reader should know.
+    pub notes: Vec<String>,
+    /// Recorded ACKs that were not true in the replay.
+    pub missed_acks: Vec<Offset>,
+    /// What the keyspace made of the recorded stream, against the recorded RDB at the same offset.
+    pub consistent: Option<bool>,
+}
+
+/// The end of a replay.
+#[derive(Debug)]
+pub struct Played {
+    /// One for each scene.
+    pub outcomes: Vec<Outcome>,
+    /// The last scene's two ends, if they are comparable.
+    pub digests: Option<(Dialect, String, String)>,
+    /// Commands that no engine could apply, with the first one's offset and name.
+    pub unapplied: Option<(u64, i64, String)>,
+    /// Nothing is known of the data with which the master began.
+    pub groundless: bool,
+    /// Others stand for commands that the capture lacks.
+    pub synthetic: bool,
+}
+
+/// Plays a story.
+pub struct Director<'a> {
+    story: &'a mut Story,
+    nodes: Vec<Option<Playing>>,
+    outcomes: Vec<Outcome>,
+    present: Present,
+    witness: Witness,
+    speed: Speed,
+    /// `repl-backlog-size`, where it is asked what would be with another one.
+    backlog: Option<u64>,
+    /// Set when it is to end.
+    stop: &'a AtomicBool,
+    /// What is left of [`PATIENCE_IN_ALL`].
+    patience: Cell<Duration>,
+    /// When the replay began, and at which time of the recording.
+    began: Instant,
+    origin: Option<i64>,
+    groundless: bool,
+    synthetic: bool,
+    /// See [`Played::unapplied`], of the servers that have ended.
+    unapplied: Option<(u64, i64, String)>,
+}
+
+impl std::fmt::Debug for Director<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Director").field("nodes", &self.nodes.len()).finish_non_exhaustive()
+    }
+}
+
+/// What happens at a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    End(usize),
+    Begin(usize),
+}
+
+impl Step {
+    fn scene(self) -> usize {
+        match self {
+            Self::Begin(at) | Self::End(at) => at,
+        }
+    }
+}
+
+fn millis(stamp: Stamp) -> Option<i64> {
+    i64::try_from(stamp.time?.nanos / 1_000_000).ok()
+}
+
+impl<'a> Director<'a> {
+    /// Ready to play, until `stop` is set.
+    pub fn new(
+        story: &'a mut Story,
+        witness: Witness,
+        speed: Speed,
+        backlog: Option<u64>,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        let outcomes = vec![Outcome::default(); story.scenes.len()];
+        let nodes = story.nodes.iter().map(|_| None).collect();
+        let (present, began) = (Present::default(), Instant::now());
+        Self {
+            story,
+            nodes,
+            outcomes,
+            present,
+            witness,
+            speed,
+            backlog,
+            stop,
+            patience: Cell::new(PATIENCE_IN_ALL),
+            began,
+            origin: None,
+            groundless: false,
+            synthetic: false,
+            unapplied: None,
+        }
+    }
+
+    /// Plays it to its end.
+    ///
+    /// # Errors
+    /// [`RunError`], where it cannot be gone on with at all.
+    pub fn play(mut self) -> Result<Played, RunError> {
+        let mut steps: Vec<(u64, Step)> = Vec::new();
+        for (at, scene) in self.story.scenes.iter().enumerate() {
+            steps.push((scene.granted.frame.0, Step::Begin(at)));
+            if let Some(closed) = scene.closed {
+                steps.push((closed.frame.0.max(scene.granted.frame.0 + 1), Step::End(at)));
+            }
+        }
+        steps.sort_unstable();
+        let last = self.last_steps(&steps);
+        self.began = Instant::now();
+        for (number, (_, step)) in steps.into_iter().enumerate() {
+            match step {
+                _ if self.patience.get().is_zero() => self.give_up(step.scene()),
+                Step::Begin(at) => self.begin(at)?,
+                Step::End(at) => self.end(at, true)?,
+            }
+            self.stop_if_asked()?;
+            for node in self.ends(step.scene()) {
+                if last.get(&node) == Some(&number) {
+                    self.dismiss(node)?;
+                }
+            }
+        }
+        for at in 0..self.outcomes.len() {
+            match self.patience.get().is_zero() {
+                true => self.give_up(at),
+                false => self.end(at, false)?,
+            }
+        }
+        self.stop_if_asked()?;
+        let digests = self.digests()?;
+        for node in 0..self.nodes.len() {
+            self.dismiss(node)?;
+        }
+        Ok(Played {
+            outcomes: self.outcomes,
+            digests,
+            unapplied: self.unapplied,
+            groundless: self.groundless,
+            synthetic: self.synthetic,
+        })
+    }
+
+    /// The step after which each node is needed no more; those that are to the end are not named.
+    fn last_steps(&self, steps: &[(u64, Step)]) -> HashMap<usize, usize> {
+        let mut last = HashMap::new();
+        for (number, (_, step)) in steps.iter().enumerate() {
+            last.extend(self.ends(step.scene()).map(|node| (node, number)));
+        }
+        let scenes = &self.story.scenes;
+        let final_frame = scenes.iter().map(|scene| scene.granted.frame).max();
+        for scene in scenes.iter().filter(|scene| scene.closed.is_none() || Some(scene.granted.frame) == final_frame) {
+            last.remove(&scene.master);
+            last.remove(&scene.replica);
+        }
+        last
+    }
+
+    /// A scene's two nodes.
+    fn ends(&self, at: usize) -> impl Iterator<Item = usize> + use<> {
+        let ends = self.story.scenes.get(at).map(|scene| [scene.master, scene.replica]);
+        ends.into_iter().flatten()
+    }
+
+    /// Ends a server.
+    fn dismiss(&mut self, number: usize) -> Result<(), RunError> {
+        let Some(node) = self.nodes.get_mut(number).and_then(Option::take) else { return Ok(()) };
+        let standing = node.actor.standing();
+        if let Some((offset, name)) = standing.first_unapplied {
+            let count = self.unapplied.as_ref().map_or(0, |(count, ..)| *count);
+            self.unapplied = Some((count.max(standing.unapplied), offset, name));
+        }
+        Ok(node.actor.end()?)
+    }
+
+    /// Too much has been waited for in vain: this scene is not gone on with.
+    fn give_up(&mut self, at: usize) {
+        if let Some(outcome) = self.outcomes.get_mut(at).filter(|outcome| !outcome.over) {
+            outcome.over = true;
+            outcome.faults.push("the replay was given up: too often nothing came of it for seconds".to_owned());
+        }
+    }
+
+    fn stop_if_asked(&self) -> Result<(), RunError> {
+        if self.stop.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
+    }
+
+    fn scene(&self, at: usize) -> Option<Scene> {
+        self.story.scenes.get(at).cloned()
+    }
+
+    fn node(&self, number: usize) -> Option<&Playing> {
+        self.nodes.get(number).and_then(Option::as_ref)
+    }
+
+    /// The node, which is started if need be.
+    fn start(&mut self, number: usize) -> Result<(), RunError> {
+        if self.node(number).is_some() {
+            return Ok(());
+        }
+        let dialect = self.story.nodes.get(number).map_or(Dialect::DEFAULT, |node| node.dialect);
+        let backlog = self.backlog.unwrap_or(AMPLE_BACKLOG).to_string();
+        let actor = Actor::start(number, dialect, &self.present, &self.witness, move |engine| {
+            for (name, value) in SETTINGS {
+                engine.directive(name, value);
+            }
+            engine.directive("repl-backlog-size", &backlog);
+        })?;
+        if let Some(node) = self.nodes.get_mut(number) {
+            *node = Some(Playing { actor, source: Source::Nothing, replid: None, fed: Offset(0) });
+        }
+        Ok(())
+    }
+
+    fn order(&self, number: usize, order: impl FnOnce(&mut Engine) + Send + 'static) -> Result<(), RunError> {
+        if let Some(node) = self.node(number) {
+            node.actor.order(order)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, at: usize, note: String) {
+        if let Some(outcome) = self.outcomes.get_mut(at) {
+            outcome.notes.push(note);
+        }
+    }
+
+    fn fault(&mut self, at: usize, fault: String) {
+        if let Some(outcome) = self.outcomes.get_mut(at) {
+            outcome.faults.push(fault);
+        }
+    }
+
+    /// Whether a node is this one, or follows it over some links.
+    fn follows(&self, number: usize, other: usize) -> bool {
+        // There is no ring as yet, since none is let come about.
+        let mut next = Some(number);
+        while let Some(number) = next {
+            if number == other {
+                return true;
+            }
+            next = match self.node(number).map(|node| node.source) {
+                Some(Source::Link(at)) => self.story.scenes.get(at).map(|scene| scene.master),
+                _ => None,
+            };
+        }
+        false
+    }
+
+    /// A sync is granted.
+    fn begin(&mut self, at: usize) -> Result<(), RunError> {
+        let Some(scene) = self.scene(at) else { return Ok(()) };
+        self.arrive(millis(scene.granted));
+        // A replica has but one master.
+        if let Some(Source::Link(earlier)) = self.node(scene.replica).map(|node| node.source) {
+            self.end(earlier, true)?;
+        }
+        if self.follows(scene.master, scene.replica) {
+            self.fault(at, "the master follows its own replica".to_owned());
+            return Ok(());
+        }
+        self.prepare_master(at, &scene)?;
+        match self.node(scene.master).map(|node| (node.source, node.actor.standing().taken)) {
+            None | Some((Source::Nothing, _)) => return Ok(()),
+            Some((Source::Tape, taken)) if !self.takes_tape(scene.master)? => {
+                self.fault(at, format!("the master could not take the recorded stream after offset {taken}"));
+                return Ok(());
+            }
+            Some(_) => {}
+        }
+        // A snapshot for somebody else, of an earlier offset, must not be taken for this one.
+        self.wait(scene.master, |standing| !standing.saving);
+        self.start(scene.replica)?;
+        let (connection, present) = (self.witness.connections(), self.present.get());
+        let Some(address) = self.node(scene.master).map(|node| node.actor.address()) else { return Ok(()) };
+        let start = self.start_of(at, &scene)?;
+        // What is beyond the stream's end was never true; the verdict says so.
+        let mut acks: VecDeque<Offset> = scene.true_acks().collect();
+        // Without the first one no stream follows a diskless payload: a capture that lacks it began later.
+        let owes = scene.link.sync.kind == SyncKind::Full && scene.link.sync.transfer != Some(Transfer::Disk);
+        if owes && acks.front().is_none_or(|first| *first > scene.start) {
+            acks.push_front(scene.start);
+        }
+        let hold = (scene.applied < scene.end).then_some(scene.applied);
+        let can_two = scene.link.capa.iter().any(|capa| capa == "rdb-channel-repl" || capa == "dual-channel");
+        let announced = scene.link.replica_port;
+        self.order(scene.replica, move |engine| {
+            engine.two_channel(can_two);
+            if let Some(port) = announced {
+                engine.directive("replica-announce-port", &port.to_string());
+            }
+            engine.follow_directed(&address.ip().to_string(), address.port(), start, Some(acks), hold, present);
+        })?;
+        if let Some(node) = self.nodes.get_mut(scene.replica).and_then(Option::as_mut) {
+            (node.source, node.replid, node.fed) = (Source::Link(at), Some(scene.replid), scene.start);
+            // From here on it stands where that has brought it.
+            node.actor.ask(|_| ())?;
+        }
+        let has = |standing: &Standing| standing.granted.is_some() || standing.up;
+        self.wait(scene.replica, |standing| has(standing) || is_lost(standing));
+        let granted = self.node(scene.replica).is_some_and(|node| has(&node.actor.standing()));
+        if let Some(outcome) = self.outcomes.get_mut(at) {
+            outcome.connection = Some(connection).filter(|connection| self.witness.connections() > *connection);
+            outcome.session = self.witness.connection(connection).map(|(_, session)| session);
+        }
+        if !granted {
+            self.fault(at, "no sync was granted".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What the replica asks with: what it has, which should be what it had.
+    fn start_of(&mut self, at: usize, scene: &Scene) -> Result<Start, RunError> {
+        if scene.imagined {
+            return Ok(Start::AsBefore);
+        }
+        let Some(asked) = scene.asked else {
+            // A link of which the capture lacks the beginning is gone on with where it stood.
+            let place = CachedMaster { replid: scene.replid, offset: scene.start, db: 0 };
+            let full = scene.link.sync.kind == SyncKind::Full;
+            return Ok(if full { Start::Nothing } else { Start::At(place) });
+        };
+        let byte = asked
+            .offset
+            .and_then(|byte| u64::try_from(byte).ok())
+            .filter(|_| asked.replid.as_str().len() == Replid::LENGTH);
+        let Some(byte) = byte else { return Ok(Start::Nothing) };
+        let recorded = Offset::before_byte(byte);
+        let Some(node) = self.node(scene.replica) else { return Ok(Start::Nothing) };
+        let (own, db) = node.actor.ask(|engine| (engine.standing().applied, engine.stream_db()))?;
+        let has = node.replid.is_some_and(|replid| self.story.lineages.same(&replid, &asked.replid));
+        if has && own != recorded {
+            self.note(at, format!("the replica had applied {own} where in the recording it asked from {recorded} on"));
+        } else if !has && scene.link.sync.kind == SyncKind::Partial {
+            self.groundless = true;
+        }
+        Ok(Start::At(CachedMaster { replid: asked.replid, offset: recorded, db }))
+    }
+
+    /// A link ends, or the recording does.
+    fn end(&mut self, at: usize, closes: bool) -> Result<(), RunError> {
+        let Some(scene) = self.scene(at) else { return Ok(()) };
+        if self.outcomes.get(at).is_none_or(|outcome| outcome.over || outcome.connection.is_none()) {
+            return Ok(());
+        }
+        if let Some(outcome) = self.outcomes.get_mut(at) {
+            outcome.over = true;
+        }
+        let fed = self.advance(scene.master, scene.end)?;
+        if !fed {
+            self.fault(at, format!("the master did not come to offset {}", scene.end));
+        }
+        // A cut falls between commands.
+        let came = self.node(scene.master).map_or(scene.applied, |node| node.actor.standing().offset);
+        let target = if scene.cut { scene.applied.min(came) } else { scene.applied };
+        let session = self.outcomes.get(at).and_then(|outcome| outcome.session);
+        let done = |standing: &Standing| {
+            standing.up && standing.taken >= target && standing.due_acks == 0 || is_lost(standing)
+        };
+        let arrived = !fed || self.wait(scene.replica, done);
+        let Some(standing) = self.node(scene.replica).map(|replica| replica.actor.standing()) else { return Ok(()) };
+        if fed && standing.taken < target {
+            self.fault(at, format!("the replica came to offset {} only, not to {target}", standing.taken));
+        }
+        if let Some(outcome) = self.outcomes.get_mut(at) {
+            outcome.missed_acks = standing.missed_acks.clone();
+        }
+        // What the replica has said must be seen before the connection goes.
+        let last = scene.true_acks().filter(|offset| !standing.missed_acks.contains(offset)).max();
+        if let (Some(session), true, 0) = (session, arrived, standing.due_acks) {
+            let seen = |follower: &Follower| {
+                follower.connection != session
+                    || (follower.pending == 0 && last.is_none_or(|last| follower.ack >= last))
+            };
+            self.wait(scene.master, |standing| standing.followers.iter().all(seen));
+        }
+        self.arrive(scene.closed.and_then(millis));
+        if closes {
+            self.close(&scene, session)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, scene: &Scene, session: Option<SessionId>) -> Result<(), RunError> {
+        let present = self.present.get();
+        if let (Some(Side::Master), Some(session)) = (scene.link.closed.0, session) {
+            self.order(scene.master, move |engine| engine.drop_client(session))?;
+            self.wait(scene.replica, |standing| !standing.up);
+        }
+        self.order(scene.replica, move |engine| engine.hang_up(present))?;
+        if let Some(replica) = self.nodes.get_mut(scene.replica).and_then(Option::as_mut) {
+            replica.source = Source::Nothing;
+        }
+        self.wait(scene.replica, |standing| !standing.up);
+        // What is written from now on must not reach it.
+        if let Some(session) = session {
+            self.wait(scene.master, |standing| {
+                standing.followers.iter().all(|follower| follower.connection != session)
+            });
+        }
+        Ok(())
+    }
+
+    /// The digests of the last scene's two ends.
+    fn digests(&self) -> Result<Option<(Dialect, String, String)>, RunError> {
+        let Some(scene) = self.story.scenes.iter().max_by_key(|scene| scene.granted.frame) else { return Ok(None) };
+        let (Some(master), Some(replica)) = (self.node(scene.master), self.node(scene.replica)) else {
+            return Ok(None);
+        };
+        let Some(dialect) = self.story.nodes.get(scene.master).map(|node| node.dialect) else { return Ok(None) };
+        let present = self.present.get();
+        let digest = move |engine: &mut Engine| engine.digest(dialect, present).to_string();
+        Ok(Some((dialect, master.actor.ask(digest)?, replica.actor.ask(digest)?)))
+    }
+}
+
+/// The backlog that every server of a replay has unless another is asked for: partial syncs that were granted hold.
+const AMPLE_BACKLOG: u64 = 64 << 20;
+
+/// What every server of a replay is set to: what a replica asks for that the recorded master still had, it has as well.
+const SETTINGS: &[(&str, &str)] = &[
+    ("save", ""),
+    ("repl-diskless-sync-delay", "0"),
+    // Recorded time may leap, and nobody is dropped for that.
+    ("repl-timeout", "2147483647"),
+    ("repl-backlog-ttl", "0"),
+    ("client-output-buffer-limit", "replica 0 0 0"),
+    ("rdbchecksum", "yes"),
+];
