@@ -53,6 +53,8 @@ struct Heard {
     high: u64,
     /// The offset after what came at once.
     burst: Option<u64>,
+    /// The first frame in which an end said what is none of the protocol.
+    malformed: Option<(FrameNumber, Side)>,
 }
 
 impl Recorder {
@@ -127,6 +129,11 @@ impl Recorder {
             }
             Kind::Gap { bytes } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
                 self.tapes.gap(link, bytes);
+            }
+            Kind::Malformed { .. } => {
+                if let Some(from) = event.from {
+                    self.heard.entry(link).or_default().malformed.get_or_insert((event.stamp.frame, from));
+                }
             }
             Kind::Close { by, .. } => {
                 let heard = self.heard.entry(link).or_default();
@@ -218,6 +225,8 @@ pub struct Scene {
     pub acks: Vec<(FrameNumber, Offset)>,
     /// The link on which the RDB came, if it did whole.
     pub rdb: Option<LinkNumber>,
+    /// The first frame in which an end said what is none of the protocol, and which end: that is not said again.
+    pub malformed: Option<(FrameNumber, Side)>,
     /// Bytes of the stream that the capture lacks, or what else keeps all of it from being played.
     pub lacks: Option<String>,
     /// It is cut before its end, as was asked for.
@@ -427,6 +436,7 @@ impl Story {
             stood: Offset(heard.burst.unwrap_or(0).max(heard.high).max(start.0)),
             acks,
             rdb: rdb.filter(|rdb| rdb.complete).map(|rdb| rdb.link),
+            malformed: heard.malformed,
             lacks,
             cut: false,
             imagined: false,

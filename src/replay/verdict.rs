@@ -6,6 +6,7 @@ use super::run::{Outcome, Played};
 use super::story::{Scene, Story};
 use super::witness::Witness;
 use crate::engine::Dialect;
+use crate::repl::event::Side;
 use crate::repl::summary::{LinkSummary, StreamSummary, SyncKind};
 use crate::units::{FrameNumber, Offset};
 
@@ -151,6 +152,13 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
                 &format!("an ACK of {offset}"),
                 &format!("no more than {} that the replica can have applied", scene.applied),
             )
+        });
+    }
+    if let Some((frame, from)) = scene.malformed {
+        let end = if from == Side::Master { "master" } else { "replica" };
+        found.push(Difference {
+            packet: Some(frame),
+            ..told("course", &format!("the {end} said what is none of the protocol"), "nothing like it")
         });
     }
     let backwards = scene.acks.windows(2).find(|pair| pair[1].1 < pair[0].1);
