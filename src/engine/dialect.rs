@@ -110,6 +110,15 @@ impl Dialect {
         }
     }
 
+    /// The directive that says whether syncs may use two connections.
+    #[must_use]
+    pub fn two_channel_directive(self) -> &'static str {
+        match self.family {
+            Family::Redis => "repl-rdb-channel",
+            Family::Valkey => "dual-channel-replication-enabled",
+        }
+    }
+
     /// The version as HELLO, INFO and AUX fields tell it. Valkey tells the Redis version that it is compatible with
     /// under Redis's name.
     #[must_use]

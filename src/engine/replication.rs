@@ -108,10 +108,7 @@ impl Engine {
         let config = &self.config;
         let limit = config.output_limit("replica");
         let seconds = |name: &str| config.size(name).saturating_mul(1000);
-        let two_channel = match self.dialect.family {
-            Family::Redis => config.flag("repl-rdb-channel"),
-            Family::Valkey => config.flag("dual-channel-replication-enabled"),
-        };
+        let two_channel = config.flag(self.dialect.two_channel_directive());
         master::Settings {
             backlog_size: config.size("repl-backlog-size"),
             backlog_ttl: seconds("repl-backlog-ttl"),

@@ -8,8 +8,6 @@ use std::collections::VecDeque;
 
 use super::clients::{Closing, SessionId};
 use super::core::Engine;
-use super::dialect::Family;
-use super::replication::Task;
 use crate::repl::event::Transfer;
 use crate::repl::master;
 use crate::repl::replica::{CachedMaster, Channel, Event, Replica, Start};
@@ -30,8 +28,6 @@ pub struct Standing {
     pub up: bool,
     /// `master_repl_offset`
     pub offset: Offset,
-    /// Syncs that were granted to its replicas.
-    pub syncs: master::Stats,
     /// Its replicas.
     pub followers: Vec<Follower>,
     /// Whether a snapshot is being made.
@@ -73,11 +69,7 @@ impl Engine {
 
     /// Whether it has two-channel syncs, in the words of its dialect.
     pub fn two_channel(&mut self, on: bool) {
-        let name = match self.dialect.family {
-            Family::Redis => "repl-rdb-channel",
-            Family::Valkey => "dual-channel-replication-enabled",
-        };
-        self.directive(name, if on { "yes" } else { "no" });
+        self.directive(self.dialect.two_channel_directive(), if on { "yes" } else { "no" });
     }
 
     /// The database that the stream of its master is in.
@@ -97,7 +89,6 @@ impl Engine {
             applied: replica.map_or(Offset(0), Replica::applied),
             up: replica.is_some_and(Replica::is_up),
             offset: self.master.offset(),
-            syncs: self.master.stats(),
             followers: self.followers(),
             saving: self.master.is_saving(),
             unapplied: self.stats.unapplied,
@@ -178,12 +169,6 @@ impl Engine {
         if let Some(replica) = &mut self.replica {
             replica.script_acks(acks);
         }
-    }
-
-    /// Takes the stream up to there only, or again as it comes.
-    pub fn hold(&mut self, hold: Option<Offset>) {
-        self.link.hold = hold;
-        self.tasks.push_back(Task::Resume(Channel::Main));
     }
 
     /// Ends the link to its master, and keeps its place.

@@ -7,19 +7,9 @@ use serde_json::{Value, json};
 
 use super::story::{Scene, Story};
 use super::verdict::{Difference, LinkVerdict, Verdict};
-use crate::engine::{Dialect, Family};
 use crate::repl::summary::{LinkSummary, SyncKind};
 use crate::view::report::{Look, link_json};
 use crate::view::terminal::safe;
-
-/// `redis-7.0`.
-fn name(dialect: Dialect) -> String {
-    let family = match dialect.family {
-        Family::Redis => "redis",
-        Family::Valkey => "valkey",
-    };
-    format!("{family}-{}.{}", dialect.version.0, dialect.version.1)
-}
 
 /// The object of `replay -f json`.
 #[must_use]
@@ -29,7 +19,7 @@ pub fn verdict_json(verdict: &Verdict) -> Value {
         "schema": 1,
         "links": verdict.links.iter().map(link).collect::<Vec<_>>(),
         "digest": {
-            "dialect": digest.map(|(dialect, ..)| name(*dialect)),
+            "dialect": digest.map(|(dialect, ..)| dialect.to_string()),
             "master": digest.map(|(_, master, _)| master),
             "replica": digest.map(|(.., replica)| replica),
         },
@@ -120,7 +110,7 @@ pub fn verdict_text(verdict: &Verdict, look: Look) -> String {
         }
     }
     if let Some((dialect, master, replica)) = &verdict.digest {
-        let _ = writeln!(out, "DEBUG DIGEST as {}: master {master}, replica {replica}", name(*dialect));
+        let _ = writeln!(out, "DEBUG DIGEST as {}: master {master}, replica {replica}", dialect);
     }
     for note in &verdict.notes {
         let _ = writeln!(out, "{}", safe(note.as_bytes()));
@@ -154,7 +144,7 @@ pub fn story_text(story: &Story, look: Look) -> String {
     let mut out = table(&["packet", "link", "replica -> master", "asked", "granted", "stream", "ended"], &rows, look);
     for (number, node) in story.nodes.iter().enumerate() {
         let told = if node.told { "" } else { ", as far as one can guess" };
-        let _ = writeln!(out, "{}: {}, {}{told}", letter(number), node.address, name(node.dialect));
+        let _ = writeln!(out, "{}: {}, {}{told}", letter(number), node.address, node.dialect);
     }
     for scene in &story.scenes {
         if let Some(note) = &scene.lacks {
@@ -206,10 +196,9 @@ fn row(story: &Story, scene: &Scene) -> Vec<String> {
 /// The story as an object.
 #[must_use]
 pub fn story_json(story: &Story) -> Value {
-    let nodes = story
-        .nodes
-        .iter()
-        .map(|node| json!({"address": node.address.to_string(), "version": name(node.dialect), "told": node.told}));
+    let nodes = story.nodes.iter().map(
+        |node| json!({"address": node.address.to_string(), "version": node.dialect.to_string(), "told": node.told}),
+    );
     let scenes = story.scenes.iter().map(|scene| {
         json!({
             "link": scene.link.link.0,

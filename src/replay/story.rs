@@ -127,8 +127,8 @@ impl Recorder {
                     heard.high = heard.master.and_then(|master| self.highs.get(master)).copied().unwrap_or(0);
                 }
             }
-            Kind::Gap { bytes } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
-                self.tapes.gap(link, bytes);
+            Kind::Gap { .. } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
+                self.tapes.gap(link);
             }
             Kind::Malformed { .. } => {
                 if let Some(from) = event.from {

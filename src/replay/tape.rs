@@ -89,7 +89,7 @@ impl Tapes {
         recording.stream.append(bytes)
     }
 
-    pub(super) fn gap(&mut self, link: LinkNumber, _bytes: u64) {
+    pub(super) fn gap(&mut self, link: LinkNumber) {
         let recording = self.links.entry(link).or_default();
         recording.gap.get_or_insert(recording.stream.len());
     }

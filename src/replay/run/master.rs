@@ -7,7 +7,7 @@ use crate::repl::event::{Replid, Transfer};
 use crate::repl::replica::CachedMaster;
 use crate::repl::summary::SyncKind;
 use crate::replay::story::{Scene, is_two_channel};
-use crate::units::Offset;
+use crate::units::{LinkNumber, Offset};
 
 /// A command of so many bytes that changes nothing; newlines, which count as well, where it is too short for one.
 fn stand_in(size: u64) -> Vec<u8> {
@@ -50,17 +50,19 @@ impl Director<'_> {
         let Some(link) = scene.rdb else { return Ok(()) };
         self.order(number, Engine::tape_begin)?;
         let mut at = 0;
-        loop {
-            let mut piece = vec![0; REPLAY_PIECE];
-            let size = self.story.tapes.read_rdb(link, at, &mut piece)?;
-            if size == 0 {
-                break;
-            }
-            piece.truncate(size);
-            at += size as u64;
+        while let Some(piece) = self.piece(link, &mut at)? {
             self.order(number, move |engine| engine.tape_load(&piece))?;
         }
         Ok(())
+    }
+
+    /// The next piece of a recorded RDB, and where the one after it is.
+    fn piece(&mut self, link: LinkNumber, at: &mut u64) -> Result<Option<Vec<u8>>, RunError> {
+        let mut piece = vec![0; REPLAY_PIECE];
+        let size = self.story.tapes.read_rdb(link, *at, &mut piece)?;
+        piece.truncate(size);
+        *at += size as u64;
+        Ok(Some(piece).filter(|piece| !piece.is_empty()))
     }
 
     /// Lets a master go on by itself, from where it is or from this place.
@@ -183,21 +185,14 @@ impl Director<'_> {
     /// Where a master has come by the recorded stream to where there is a recorded RDB, both must be the same.
     fn compare(&mut self, at: usize, scene: &Scene) -> Result<(), RunError> {
         let Some(link) = scene.rdb else { return Ok(()) };
-        let mut piece = vec![0; REPLAY_PIECE];
-        let mut loading = crate::engine::Engine::new(Dialect::DEFAULT, 1);
+        let mut loading = Engine::new(Dialect::DEFAULT, 1);
         loading.tape_begin();
-        let mut read = 0;
-        loop {
-            let size = self.story.tapes.read_rdb(link, read, &mut piece)?;
-            if size == 0 {
-                break;
-            }
-            loading.tape_load(piece.get(..size).unwrap_or_default());
-            read += size as u64;
+        let mut at_byte = 0;
+        while let Some(piece) = self.piece(link, &mut at_byte)? {
+            loading.tape_load(&piece);
         }
-        let place = CachedMaster { replid: scene.replid, offset: scene.start, db: 0 };
         let present = self.present.get();
-        if loading.tape_loaded(place, present).is_err() {
+        if loading.tape_data().is_err() {
             return Ok(());
         }
         // Not the stronger one: when a group's consumers were seen, each server knows by its own clock.
