@@ -402,5 +402,25 @@ pub(super) fn unknown_sub(container: &Spec, args: Args<'_>, dialect: Dialect) ->
     })
 }
 
+/// Pops from the first of the keys named from this argument on that has something; tells whether there was one.
+type PopOfMany = fn(&mut Context<'_>, Args<'_>, usize) -> Result<bool, CommandError>;
+
+/// `LMPOP` and `ZMPOP`.
+fn pop_at_once(context: &mut Context<'_>, args: Args<'_>, pop: PopOfMany) -> Outcome {
+    if !pop(context, args, 1)? {
+        context.reply.null_array();
+    }
+    Ok(())
+}
+
+/// `BLMPOP` and `BZMPOP`, which have a timeout in front.
+fn pop_or_wait(context: &mut Context<'_>, args: Args<'_>, pop: PopOfMany) -> Outcome {
+    let until = args.timeout(1, context.now, context.engine.dialect)?;
+    if !pop(context, args, 2)? {
+        context.block(args.keys(2, "")?.0, until);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;

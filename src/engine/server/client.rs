@@ -189,21 +189,27 @@ impl Connection {
             if left > 0 {
                 return Ok(());
             }
-            if std::mem::take(&mut self.payload_ends) {
-                shared.payload_sent(ConnectionId(id.0));
+            if self.take_payload(shared, id, pipe)? {
                 continue;
             }
-            let mut payload = pipe.payload.borrow_mut();
-            if let Some(under_way) = payload.as_mut() {
-                if under_way.next(&mut self.output)? {
-                    *payload = None;
-                    self.payload_ends = true;
-                }
-                continue;
-            }
-            drop(payload);
             return if self.replica { self.send_stream(shared, writer, id) } else { Ok(()) };
         }
+    }
+
+    /// Takes what goes behind the output and before the stream: the next piece of a stored payload, or the news that all
+    /// of it is out. Tells whether there was something.
+    fn take_payload(&mut self, shared: &Rc<Shared>, id: SessionId, pipe: &Pipe) -> io::Result<bool> {
+        if std::mem::take(&mut self.payload_ends) {
+            shared.payload_sent(ConnectionId(id.0));
+            return Ok(true);
+        }
+        let mut payload = pipe.payload.borrow_mut();
+        let Some(under_way) = payload.as_mut() else { return Ok(false) };
+        if under_way.next(&mut self.output)? {
+            *payload = None;
+            self.payload_ends = true;
+        }
+        Ok(true)
     }
 
     /// Sends what of the stream is not sent yet, straight from where all replicas have it.

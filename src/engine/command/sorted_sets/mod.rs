@@ -749,18 +749,11 @@ fn pop(context: &mut Context<'_>, args: Args<'_>, side: Side) -> Outcome {
 }
 
 fn zmpop(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    if !pop_of_many(context, args, 1)? {
-        context.reply.null_array();
-    }
-    Ok(())
+    super::pop_at_once(context, args, pop_of_many)
 }
 
 fn bzmpop(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let until = args.timeout(1, context.now, context.engine.dialect)?;
-    if !pop_of_many(context, args, 2)? {
-        context.block(args.keys(2, "")?.0, until);
-    }
-    Ok(())
+    super::pop_or_wait(context, args, pop_of_many)
 }
 
 /// `numkeys key … MIN|MAX [COUNT n]`: pops from the first of the sorted sets that there is, and answers so; tells

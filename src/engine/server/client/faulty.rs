@@ -74,19 +74,9 @@ impl Connection {
             if faults.busy() {
                 return Ok(());
             }
-            if std::mem::take(&mut self.payload_ends) {
-                shared.payload_sent(ConnectionId(id.0));
+            if self.take_payload(shared, id, pipe)? {
                 continue;
             }
-            let mut payload = pipe.payload.borrow_mut();
-            if let Some(under_way) = payload.as_mut() {
-                if under_way.next(&mut self.output)? {
-                    *payload = None;
-                    self.payload_ends = true;
-                }
-                continue;
-            }
-            drop(payload);
             if !self.replica || !take_stream(faults, shared, ConnectionId(id.0)) {
                 return Ok(());
             }
