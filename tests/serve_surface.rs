@@ -221,6 +221,33 @@ fn who_does_not_read_is_cut_off() {
 }
 
 #[test]
+fn a_replica_that_does_not_read_holds_nobody_up() {
+    let serve = Process::serve(&["--client-output-buffer-limit", "replica 0 0 0"]);
+    let mut replica = TcpStream::connect(("127.0.0.1", serve.port)).unwrap();
+    replica.write_all(b"PSYNC ? -1\r\n").unwrap();
+    let mut client = serve.client();
+    until("the replica streams", || {
+        // It has its RDB, which is small, in its socket.
+        let _ = replica.write_all(b"REPLCONF ACK 0\r\n");
+        serve.info("slave0").contains("state=online")
+    });
+    // More than sockets hold.
+    let value = "v".repeat(1 << 20);
+    for number in 0..64 {
+        assert_eq!(client.ask(&["SET", &format!("key:{number}"), &value]), Reply::Status("OK".into()));
+    }
+    assert_eq!(serve.client().ask(&["PING"]), Reply::Status("PONG".into()));
+    // And all of it is there once it reads.
+    let reads = thread::spawn(move || {
+        let (mut buffer, mut seen) = (vec![0; 1 << 16], 0);
+        while seen < 64 << 20 {
+            seen += replica.read(&mut buffer).unwrap();
+        }
+    });
+    reads.join().unwrap();
+}
+
+#[test]
 fn long_answers_to_many_commands_come_whole() {
     let server = Process::serve(&["--role", "master"]);
     let mut client = server.client();

@@ -108,6 +108,7 @@ impl Connection {
                 _ => {}
             }
             let waits_to_send = self.sent < self.output.len() || self.stream_waits;
+            pipe.full.set(waits_to_send || self.held());
             if next == Next::Send && !waits_to_send && !self.held() {
                 // All went at once, so that nothing would wake this task for the commands that are left.
                 tokio::task::yield_now().await;

@@ -84,6 +84,8 @@ struct Pipe {
     drained: Notify,
     /// Since when more waits than a soft limit allows, in milliseconds since 1970; 0 for not.
     over_since: Cell<i64>,
+    /// It waits for its socket to take more, or for a fault to let something go: news of the stream do not help it on.
+    full: Cell<bool>,
 }
 
 impl Shared {
@@ -120,7 +122,8 @@ impl Shared {
             self.carry_out(task, engine);
         }
         for id in engine.master.writable() {
-            if let Some(pipe) = self.pipes.borrow().get(&SessionId(id.0)) {
+            // One whose socket is full would wake itself by its own batch, again and again.
+            if let Some(pipe) = self.pipes.borrow().get(&SessionId(id.0)).filter(|pipe| !pipe.full.get()) {
                 pipe.wake.notify_one();
             }
         }
