@@ -993,7 +993,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__replay)
-            opts="-w -f -h -V --link --speed --dry-run --write --cut-at --repl-backlog-size --find-backlog --compat --format --json --color --help --version"
+            opts="-w -f -h -V --link --speed --dry-run --write --cut-at --repl-backlog-size --diskless --repl-timeout --client-output-buffer-limit --delay --bandwidth --rdb --find-backlog --compat --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1020,6 +1020,30 @@ _repltool() {
                     return 0
                     ;;
                 --repl-backlog-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --diskless)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repl-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-output-buffer-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bandwidth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rdb)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

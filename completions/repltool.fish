@@ -208,10 +208,16 @@ complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_s
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "salvage" -d 'Save what can be read of a damaged or cut RDB, as a sound one, and list what was lost'
 complete -c repltool -n "__fish_repltool_using_subcommand rdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -l link -d 'Only this link, by its number in the report; more than one by repeating the option' -r
-complete -c repltool -n "__fish_repltool_using_subcommand replay" -l speed -d 'How fast: `max`, or so many times as fast as it was recorded' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l speed -d 'How fast: `max`, or so many times as fast as it was recorded; 1 where it is asked what becomes of links in time' -r
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -s w -l write -d 'Write the replayed conversation to this capture' -r -F
-complete -c repltool -n "__fish_repltool_using_subcommand replay" -l cut-at -d 'What if: cut the link when its replica has applied this offset, or when packet:N has come; it comes back by itself' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l cut-at -d 'What if: cut the link when its replica has applied this offset, when packet:N has come, or when so many bytes of the RDB have; it comes back by itself. More than one by repeating the option' -r
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -l repl-backlog-size -d 'What if: with this backlog, not one in which everything holds that held. For bytes that the capture lacks others stand, as many as there were' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l diskless -d 'What if: full syncs over one connection are diskless, or go by a file' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l repl-timeout -d 'What if: the ends give each other up after so many seconds without a word' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l client-output-buffer-limit -d 'What if: a master drops replicas for whom this much waits, as in redis.conf: \'replica 256mb 64mb 60\'' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l delay -d 'What if: each byte is under way so long, in either direction, as in 250ms' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l bandwidth -d 'What if: no more than so many bytes go in a second, in either direction, as in 100kb' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l rdb -d 'What the master held where the capture begins after the sync: an RDB file' -r -F
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -l compat -d 'Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1' -r
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"

@@ -321,7 +321,7 @@ pub const MAX_VECTOR: usize = 1 << 16;
 /// How many ACKs that were never true a replay names.
 pub const MAX_MISSED_ACKS: usize = 64;
 
-/// How many ACKs of a link a replay sends as they were recorded; from then on the replica sends its own.
+/// How many ACKs of a link a replay sends as they were recorded; later ones it leaves out.
 pub const MAX_REPLAYED_ACKS: usize = 1 << 20;
 
 /// How much of a link's payload, and of its stream, a replay holds in memory.
@@ -338,6 +338,18 @@ pub const MAX_FINE_MARKS: usize = 1 << 20;
 
 /// The longest stand-in command of a replay, in bytes of its payload.
 pub const STAND_IN: u64 = 64 << 10;
+
+/// The largest backlog that a replay gives a server, and so the most that stands for what a capture lacks.
+pub const MAX_REPLAY_BACKLOG: u64 = 1 << 30;
+
+/// How often a replica connects by itself on one recorded link before a replay waits for it no longer.
+pub const MAX_RETURNS: usize = 32;
+
+/// Bytes that a network with a delay or a bandwidth carries at once.
+pub const NETWORK_PIECE: usize = 16 << 10;
+
+/// How many such pieces are under way in one direction at most: a sender waits then, as TCP's would.
+pub const NETWORK_PIECES: usize = 1 << 10;
 
 /// More databases than any server is configured with: each costs memory as soon as a later one has a key.
 pub const MAX_DATABASES: usize = 1 << 16;

@@ -2,6 +2,7 @@
 //! stream, a frame's number in the capture, a time of the capture, and a moment that the protocol's ends are told.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A replication offset as `INFO replication` shows it: the number of the last byte of the stream that it covers.
 /// The stream's bytes are numbered from 1, so offset 0 covers nothing.
@@ -133,6 +134,24 @@ pub fn size(text: &str) -> Result<u64, &'static str> {
     };
     let number: u64 = number.parse().map_err(|_| "a size begins with a number, as in 64mb")?;
     number.checked_mul(factor).ok_or(TOO_LARGE)
+}
+
+/// Reads a time span: a number with `ms`, `s` or `m`.
+///
+/// # Errors
+/// A sentence that says what a duration is.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration is a number with ms, s or m, as in 250ms".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        _ => return Err(wrong()),
+    };
+    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    millis.map(Duration::from_millis).ok_or_else(wrong)
 }
 
 /// A point in time as the protocol's machines are told it: milliseconds since some fixed point that whoever drives them

@@ -287,3 +287,74 @@ fn a_signal_ends_a_replay_and_completes_what_it_writes() {
     // Whatever passed until then is a capture that can be read.
     assert!(repltool(&["report", written.to_str().unwrap()]).status.success());
 }
+
+/// What differs, each in a line.
+fn differences(verdict: &Value) -> String {
+    let links = verdict["links"].as_array().unwrap().iter();
+    let all = links.flat_map(|link| link["differences"].as_array().unwrap());
+    let line = |it: &Value| format!("{}: {} / {}", it["what"], it["recorded"], it["replayed"]);
+    all.map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_transfer_that_is_cut_is_made_again() {
+    for (capture, bytes) in [("r70-s01_full_disk.pcap", 20_000), ("v91-s08_dualchannel.pcap", 1000)] {
+        let (verdict, code) = replay(&[capture, "--cut-at", &format!("rdb:{bytes}")]);
+        assert_eq!(code, 1, "{verdict:#}");
+        let asked = format!("a cut after {bytes} bytes of the RDB, as asked for");
+        assert!(differences(&verdict).contains(&asked), "{verdict:#}");
+        let (cut, again) = (&verdict["links"][0]["replayed"], &verdict["links"][1]["replayed"]);
+        assert_eq!(cut["rdb"]["bytes"], bytes, "{verdict:#}");
+        assert_eq!((&again["sync"]["kind"], &again["rdb"]["complete"]), (&"full".into(), &true.into()), "{verdict:#}");
+        let digest = DIGESTS.iter().find(|(known, _)| *known == capture).unwrap().1;
+        assert_eq!(verdict["digest"]["replica"], digest, "{verdict:#}");
+    }
+    let output = repltool(&["replay", "r70-s01_full_disk.pcap", "--cut-at", "rdb:1gb"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no link has an RDB of more than 1073741824 bytes"));
+}
+
+#[test]
+fn the_transfer_is_another_where_that_is_asked_for() {
+    for (capture, diskless, transfer) in
+        [("r70-s03_partial.pcap", "yes", "diskless"), ("r70-s02_full_diskless.pcap", "no", "disk")]
+    {
+        let (verdict, code) = replay(&[capture, "--diskless", diskless]);
+        assert_eq!(code, 1);
+        assert_eq!(verdict["links"][0]["replayed"]["sync"]["transfer"], transfer);
+        assert!(differences(&verdict).starts_with("\"sync.transfer\""), "{verdict:#}");
+        assert_eq!(differences(&verdict).lines().count(), 1, "{verdict:#}");
+    }
+}
+
+#[test]
+fn a_capture_that_begins_late_begins_with_the_given_data() {
+    let folder = TempDir::new().unwrap();
+    let rdb = folder.path().join("given.rdb");
+    let rdb = rdb.to_str().unwrap();
+    assert!(repltool(&["extract", "--rdb", rdb, "r70-s01_full_disk.pcap"]).status.success());
+    let (verdict, code) = replay(&["r70-s10_midstream.pcap", "--rdb", rdb]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{verdict:#}");
+    let (empty, _) = replay(&["r70-s10_midstream.pcap"]);
+    assert_eq!(empty["digest"]["master"], Value::Null);
+    assert!(verdict["digest"]["master"].is_string());
+    assert_eq!(verdict["digest"]["master"], verdict["digest"]["replica"]);
+    // What is none.
+    let (verdict, code) = replay(&["r70-s10_midstream.pcap", "--rdb", "r70-s10_midstream.pcap"]);
+    assert_eq!(code, 1);
+    assert!(differences(&verdict).contains("the given RDB cannot be loaded"), "{verdict:#}");
+}
+
+#[test]
+fn a_slow_network_changes_nothing_unless_somebody_loses_patience() {
+    // At this pace a second is a hundredth, and a loaded machine must not be what somebody loses patience with.
+    let slow = ["r70-s01_full_disk.pcap", "--delay", "60s", "--bandwidth", "100kb", "--speed", "100"];
+    let (verdict, code) = replay(&[&slow[..], &["--repl-timeout", "100000"]].concat());
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{verdict:#}");
+    let (verdict, code) = replay(&[&slow[..], &["--repl-timeout", "1"]].concat());
+    assert_eq!(code, 1);
+    assert!(differences(&verdict).contains("the replica had come to offset 0 in the end"), "{verdict:#}");
+    // Time without a pace is none.
+    let output = repltool(&["replay", "r70-s01_full_disk.pcap", "--delay", "1s", "--speed", "max"]);
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -1,6 +1,7 @@
 //! The one definition of the command line: help, man pages and completions are made from it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -203,9 +204,9 @@ pub(super) struct ReplayArgs {
     #[arg(long = "link", value_name = "N")]
     pub(super) links: Vec<u32>,
 
-    /// How fast: `max`, or so many times as fast as it was recorded.
-    #[arg(long, value_name = "SPEED", default_value = "max", value_parser = speed)]
-    pub(super) speed: Speed,
+    /// How fast: `max`, or so many times as fast as it was recorded; 1 where it is asked what becomes of links in time.
+    #[arg(long, value_name = "SPEED", value_parser = speed, hide_default_value = true)]
+    pub(super) speed: Option<Speed>,
 
     /// Tell the story, and do not play it.
     #[arg(long)]
@@ -215,14 +216,39 @@ pub(super) struct ReplayArgs {
     #[arg(short = 'w', long = "write", value_name = "FILE", conflicts_with = "dry_run")]
     pub(super) write: Option<PathBuf>,
 
-    /// What if: cut the link when its replica has applied this offset, or when packet:N has come; it comes back by itself.
-    #[arg(long, value_name = "OFFSET|packet:N", value_parser = cut)]
+    /// What if: cut the link when its replica has applied this offset, when packet:N has come, or when so many bytes of the
+    /// RDB have; it comes back by itself. More than one by repeating the option.
+    #[arg(long, value_name = "OFFSET|packet:N|rdb:BYTES", value_parser = cut)]
     pub(super) cut_at: Vec<Cut>,
 
     /// What if: with this backlog, not one in which everything holds that held. For bytes that the capture lacks others
     /// stand, as many as there were.
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     pub(super) repl_backlog_size: Option<u64>,
+
+    /// What if: full syncs over one connection are diskless, or go by a file.
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(super) diskless: Option<bool>,
+
+    /// What if: the ends give each other up after so many seconds without a word.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_147_483_647))]
+    pub(super) repl_timeout: Option<u64>,
+
+    /// What if: a master drops replicas for whom this much waits, as in redis.conf: 'replica 256mb 64mb 60'.
+    #[arg(long, value_name = "LIMIT", value_parser = output_limit)]
+    pub(super) client_output_buffer_limit: Option<String>,
+
+    /// What if: each byte is under way so long, in either direction, as in 250ms.
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    pub(super) delay: Option<Duration>,
+
+    /// What if: no more than so many bytes go in a second, in either direction, as in 100kb.
+    #[arg(long, value_name = "SIZE", value_parser = bandwidth)]
+    pub(super) bandwidth: Option<u64>,
+
+    /// What the master held where the capture begins after the sync: an RDB file.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub(super) rdb: Option<PathBuf>,
 
     /// Find the smallest backlog with which the replicas' returns are partial syncs, those that overran it included.
     #[arg(long, conflicts_with_all = ["dry_run", "write", "repl_backlog_size"])]
@@ -245,7 +271,38 @@ fn cut(text: &str) -> Result<Cut, String> {
         Some(packet) => (packet, Cut::Packet),
         None => (text, Cut::Offset),
     };
-    number.parse().map(cut).map_err(|_| "an offset, or packet:N".to_owned())
+    if let Some(bytes) = text.strip_prefix("rdb:") {
+        return units::size(bytes).map(Cut::Rdb).map_err(str::to_owned);
+    }
+    number.parse().map(cut).map_err(|_| "an offset, packet:N or rdb:BYTES".to_owned())
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("yes or no".to_owned()),
+    }
+}
+
+/// A limit as redis.conf has it; the class may be left out.
+fn output_limit(text: &str) -> Result<String, String> {
+    let text = if text.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("replica {text}")
+    } else {
+        text.to_owned()
+    };
+    let mut config = Config::new(Dialect::DEFAULT);
+    let name = "client-output-buffer-limit";
+    config.set_at_start(name, &text).map_err(|_| "a limit is as in 'replica 256mb 64mb 60'".to_owned())?;
+    Ok(text)
+}
+
+fn bandwidth(text: &str) -> Result<u64, String> {
+    match units::size(text).map_err(str::to_owned)? {
+        0 => Err("nothing would ever come".to_owned()),
+        bandwidth => Ok(bandwidth),
+    }
 }
 
 fn speed(text: &str) -> Result<Speed, String> {

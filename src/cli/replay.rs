@@ -1,6 +1,8 @@
 //! `repltool replay`: a capture, played again.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,10 +12,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::args::{ColorChoice, Format, ReplayArgs};
 use super::input::{self, Plan};
 use super::{Exit, style};
+use crate::bounds::MAX_REPLAY_BACKLOG;
 use crate::capture::CaptureWriter;
 use crate::repl::observer::Settings;
 use crate::repl::summary::SyncKind;
-use crate::replay::{Director, Recorder, Story, Verdict, Witness, show};
+use crate::replay::{Director, Network, Recorder, Speed, Story, Verdict, WhatIf, Witness, show};
 use crate::view::report::Look;
 
 /// Names, options and offsets are looked at, never long values.
@@ -38,6 +41,12 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
             bail!("{}: {why}", args.capture.display());
         }
     }
+    if what_if(args).is_of_time() && args.speed == Some(Speed::Full) {
+        bail!("what becomes of links in time needs a pace: --speed 1, or another number");
+    }
+    if let Some(path) = &args.rdb {
+        give(&mut story, path)?;
+    }
     let look = Look { width: style::width().unwrap_or(Look::default().width), color: style::color(color) };
     let mut stdout = std::io::stdout().lock();
     if args.dry_run {
@@ -56,7 +65,7 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     if args.find_backlog {
         return find_backlog(&mut story, args, &stop);
     }
-    let verdict = verdict(&mut story, writer, args, args.repl_backlog_size, &stop)?;
+    let verdict = verdict(&mut story, writer, args, what_if(args), &stop)?;
     match args.format.chosen() {
         Format::Json => writeln!(stdout, "{}", show::verdict_json(&verdict))?,
         Format::Text => stdout.write_all(show::verdict_text(&verdict, look).as_bytes())?,
@@ -64,16 +73,43 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     Ok(if verdict.reproduced { Exit::Fine } else { Exit::Negative })
 }
 
+/// The question that is asked.
+fn what_if(args: &ReplayArgs) -> WhatIf {
+    WhatIf {
+        backlog: args.repl_backlog_size,
+        diskless: args.diskless,
+        timeout: args.repl_timeout,
+        output_limit: args.client_output_buffer_limit.clone(),
+        network: Network { delay: args.delay.unwrap_or_default(), bandwidth: args.bandwidth },
+    }
+}
+
+/// Reads the RDB with which the story begins where the capture has none.
+fn give(story: &mut Story, path: &Path) -> anyhow::Result<()> {
+    let mut file = File::open(path).with_context(|| path.display().to_string())?;
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece).with_context(|| path.display().to_string())? {
+            0 => return Ok(()),
+            size => story.tapes.give(piece.get(..size).unwrap_or_default())?,
+        }
+    }
+}
+
+/// How much of an RDB is read at once.
+const PIECE: usize = 64 << 10;
+
 /// Plays the story once.
 fn verdict(
     story: &mut Story,
     writer: Option<CaptureWriter>,
     args: &ReplayArgs,
-    backlog: Option<u64>,
+    what_if: WhatIf,
     stop: &AtomicBool,
 ) -> anyhow::Result<Verdict> {
     let witness = Witness::new(writer);
-    let played = Director::new(story, witness.clone(), args.speed, backlog, stop).play();
+    let pace = if what_if.is_of_time() { Speed::Times(1.0) } else { Speed::Full };
+    let played = Director::new(story, witness.clone(), args.speed.unwrap_or(pace), what_if, stop).play();
     // What was written until then can be read, whatever ended it.
     let seen = witness.finish();
     let played = played.with_context(|| args.capture.display().to_string())?;
@@ -84,9 +120,6 @@ fn verdict(
 /// What servers make of any smaller one.
 const LEAST_BACKLOG: u64 = 16 << 10;
 
-/// More than any that is of use.
-const MOST_BACKLOG: u64 = 1 << 40;
-
 /// Plays the story with one backlog after the other, until the smallest that holds is found.
 fn find_backlog(story: &mut Story, args: &ReplayArgs, stop: &AtomicBool) -> anyhow::Result<Exit> {
     let returns = |story: &Story| story.scenes.iter().filter(|scene| scene.comes_back(&story.lineages)).count();
@@ -95,14 +128,14 @@ fn find_backlog(story: &mut Story, args: &ReplayArgs, stop: &AtomicBool) -> anyh
         bail!("{}: no replica comes back in it with a place that its master could go on from", args.capture.display());
     }
     let mut holds = |size: u64| -> anyhow::Result<bool> {
-        let verdict = verdict(story, None, args, Some(size), stop)?;
+        let verdict = verdict(story, None, args, WhatIf { backlog: Some(size), ..what_if(args) }, stop)?;
         let partial = |link: &&crate::replay::LinkVerdict| {
             link.replayed.as_ref().is_some_and(|link| link.sync.kind == SyncKind::Partial)
         };
         Ok(verdict.links.iter().filter(partial).count() >= wanted)
     };
     let mut most = LEAST_BACKLOG;
-    while most < MOST_BACKLOG && !holds(most)? {
+    while most < MAX_REPLAY_BACKLOG && !holds(most)? {
         most *= 2;
     }
     let mut least = most / 2;
@@ -114,7 +147,7 @@ fn find_backlog(story: &mut Story, args: &ReplayArgs, stop: &AtomicBool) -> anyh
             least = middle;
         }
     }
-    let found = Some(most).filter(|most| *most < MOST_BACKLOG);
+    let found = Some(most).filter(|most| *most < MAX_REPLAY_BACKLOG);
     let mut stdout = std::io::stdout().lock();
     match (args.format.chosen(), found) {
         (Format::Json, found) => {
@@ -131,7 +164,9 @@ fn find_backlog(story: &mut Story, args: &ReplayArgs, stop: &AtomicBool) -> anyh
                 "--repl-backlog-size {found} is the smallest with which all {wanted} returns are partial syncs"
             )?;
         }
-        (Format::Text, None) => writeln!(stdout, "no backlog makes all {wanted} returns partial syncs")?,
+        (Format::Text, None) => {
+            writeln!(stdout, "no backlog below {MAX_REPLAY_BACKLOG} makes all {wanted} returns partial syncs")?;
+        }
     }
     Ok(if found.is_some() { Exit::Fine } else { Exit::Negative })
 }

@@ -30,6 +30,8 @@ pub struct Standing {
     pub offset: Offset,
     /// Its replicas.
     pub followers: Vec<Follower>,
+    /// What has come from its master altogether, payloads included, in bytes.
+    pub heard: u64,
     /// Whether a snapshot is being made.
     pub saving: bool,
     /// Commands that could not be applied, and the first of them: the offset after it, and its name.
@@ -58,6 +60,12 @@ impl Engine {
     pub fn be_directed(&mut self) {
         self.link.directed = true;
         self.active_expire = false;
+    }
+
+    /// It follows its master by itself, or does not any more: it acknowledges, times out and connects again as its own time
+    /// goes by.
+    pub fn follow_by_itself(&mut self, by_itself: bool) {
+        self.link.directed = !by_itself;
     }
 
     /// Sets a directive as its configuration file would; what cannot be set stays as it is.
@@ -90,6 +98,7 @@ impl Engine {
             up: replica.is_some_and(Replica::is_up),
             offset: self.master.offset(),
             followers: self.followers(),
+            heard: self.stats.link_bytes_in,
             saving: self.master.is_saving(),
             unapplied: self.stats.unapplied,
             first_unapplied: self.stats.first_unapplied.clone(),

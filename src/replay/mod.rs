@@ -7,16 +7,20 @@
 //!                                                          verdict ◄── repl::observer ◄── witness (frames) ── -w
 //! ```
 
+mod cut;
+mod network;
 mod run;
 pub mod show;
 mod stage;
 mod story;
 mod tape;
 mod verdict;
+mod what_if;
 mod witness;
 
 pub use run::{Director, Outcome, Played, RunError, Speed};
 pub use stage::StageError;
-pub use story::{Cut, Left, Node, Recorder, Scene, Story};
+pub use story::{Left, Node, Recorder, Scene, Story};
 pub use verdict::{Difference, LinkVerdict, Verdict};
+pub use what_if::{Cut, Network, WhatIf};
 pub use witness::Witness;

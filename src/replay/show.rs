@@ -79,7 +79,7 @@ pub fn verdict_text(verdict: &Verdict, look: Look) -> String {
         };
         rows.push(vec![
             link.recorded.link.to_string(),
-            if link.imagined { "after the cut".to_owned() } else { sync_words(&link.recorded) },
+            if link.imagined { "not recorded".to_owned() } else { sync_words(&link.recorded) },
             link.replayed.as_ref().map_or_else(|| "-".to_owned(), sync_words),
             if link.imagined { "-".to_owned() } else { stream_words(&link.recorded) },
             link.replayed.as_ref().map_or_else(|| "-".to_owned(), stream_words),

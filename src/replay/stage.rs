@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::witness::Witness;
-use crate::engine::server::{Direct, Order, serve_directed};
+use crate::engine::server::{Direct, Fault, Order, serve_directed};
 use crate::engine::{Dialect, Engine, Process, Standing};
 
 /// Orders that may wait.
@@ -72,6 +72,7 @@ pub(super) struct Actor {
     orders: Option<mpsc::Sender<Order>>,
     address: SocketAddr,
     board: Arc<Board>,
+    faults: Arc<Mutex<Vec<Fault>>>,
     /// `None` once it is known how it ended.
     thread: Option<JoinHandle<Result<(), String>>>,
 }
@@ -92,6 +93,8 @@ impl Actor {
         let (ready, address) = std_mpsc::channel();
         let board = Arc::new(Board::default());
         let (shown, tap, time) = (board.clone(), witness.of(number), present.0.clone());
+        let faults = Arc::new(Mutex::new(Vec::new()));
+        let broken = faults.clone();
         let leaving = Leaving(board.clone());
         let act = move || {
             let _leaving = leaving;
@@ -109,6 +112,7 @@ impl Actor {
                 tap: Some(Box::new(tap)),
                 watch: Some(Box::new(watch)),
                 time: Some(time),
+                faults: broken,
             };
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let done = serve_directed(engine, any, direct, Box::new(|_, _, _| {}), |bound| {
@@ -119,7 +123,7 @@ impl Actor {
         let thread = std::thread::Builder::new().name(format!("server {number}")).spawn(act);
         let thread = thread.map_err(|error| StageError::Start(error.to_string()))?;
         match address.recv() {
-            Ok(Some(address)) => Ok(Self { orders: Some(orders), address, board, thread: Some(thread) }),
+            Ok(Some(address)) => Ok(Self { orders: Some(orders), address, board, faults, thread: Some(thread) }),
             _ => Err(StageError::Start(last_words(thread).unwrap_or_else(|| "it listens nowhere".to_owned()))),
         }
     }
@@ -128,6 +132,11 @@ impl Actor {
     #[must_use]
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Lets this go wrong on the connections that it accepts from now on, and nothing else.
+    pub(super) fn break_on_purpose(&self, faults: Vec<Fault>) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
     }
 
     /// Tells it to do something; returns before it is done.
@@ -163,8 +172,15 @@ impl Actor {
         self.board.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until this is so, nothing has changed for `patience`, or `stop` is set; tells whether it is so.
-    pub(super) fn wait(&self, patience: Duration, stop: &AtomicBool, mut so: impl FnMut(&Standing) -> bool) -> bool {
+    /// Waits until this is so, nothing has changed for `patience`, or `stop` is set; tells whether it is so. It is looked
+    /// each `glance` at least.
+    pub(super) fn wait(
+        &self,
+        patience: Duration,
+        glance: Duration,
+        stop: &AtomicBool,
+        mut so: impl FnMut(&Standing) -> bool,
+    ) -> bool {
         let mut standing = self.board.standing.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut before, mut until) = (standing.clone(), Instant::now() + patience);
         while !so(&standing) {
@@ -173,7 +189,7 @@ impl Actor {
                 return false;
             }
             // Nobody notifies of a signal.
-            let left = left.min(GLANCE);
+            let left = left.min(glance);
             standing = self.board.changed.wait_timeout(standing, left).unwrap_or_else(PoisonError::into_inner).0;
             if *standing != before {
                 before = standing.clone();
@@ -232,7 +248,7 @@ mod tests {
     fn a_server_that_panics_is_no_hang() {
         let (actor, began) = (actor(), Instant::now());
         actor.order(|_| panic!("it had to happen")).unwrap();
-        assert!(!actor.wait(Duration::from_secs(60), &AtomicBool::new(false), |_| false));
+        assert!(!actor.wait(Duration::from_secs(60), GLANCE, &AtomicBool::new(false), |_| false));
         assert!(actor.ask(|_| ()).is_err() && actor.order(|_| ()).is_err());
         assert!(began.elapsed() < Duration::from_secs(30));
         let said = actor.end().unwrap_err().to_string();
@@ -242,7 +258,7 @@ mod tests {
     #[test]
     fn nobody_waits_once_it_is_to_stop() {
         let (actor, stop) = (actor(), AtomicBool::new(true));
-        assert!(!actor.wait(Duration::from_secs(60), &stop, |_| false));
+        assert!(!actor.wait(Duration::from_secs(60), GLANCE, &stop, |_| false));
         actor.end().unwrap();
     }
 

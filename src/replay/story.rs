@@ -11,12 +11,9 @@ use crate::bounds::MAX_REPLAYED_ACKS;
 use crate::engine::{Dialect, Family};
 use crate::packet::Endpoint;
 use crate::repl::event::{Asked, Event, Kind, Phase, Replid, Side, Sink, Transfer};
-use crate::repl::summary::{LinkSummary, Report, Summaries, SyncKind, SyncSummary};
+use crate::repl::summary::{LinkSummary, Report, Summaries, SyncKind};
 use crate::spill::SpillError;
 use crate::units::{FrameNumber, LinkNumber, Offset, Stamp};
-
-/// How long replicas up to 6.0 wait before they connect again.
-const RECONNECT_MILLIS: i64 = 1000;
 
 /// What a partial sync sends within so many nanoseconds, and before the first ACK, lay in the backlog.
 const BURST_NANOS: u64 = 20_000_000;
@@ -231,26 +228,10 @@ pub struct Scene {
     pub lacks: Option<String>,
     /// It is cut before its end, as was asked for.
     pub cut: bool,
+    /// It is cut when so many bytes of the RDB have been sent, as was asked for.
+    pub cut_rdb: Option<u64>,
     /// It is not in the recording: what follows a cut that was asked for.
     pub imagined: bool,
-}
-
-/// Where a link is to be cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// When the replica has applied so much.
-    Offset(u64),
-    /// When the bytes of this frame have come.
-    Packet(u64),
-}
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Offset(offset) => write!(f, "{offset}"),
-            Self::Packet(packet) => write!(f, "packet:{packet}"),
-        }
-    }
 }
 
 impl Scene {
@@ -336,41 +317,6 @@ impl Story {
         story
     }
 
-    /// Cuts the first link that was in its stream then; its replica comes back when replicas of its version do.
-    ///
-    /// # Errors
-    /// There is none, in a sentence.
-    pub fn cut(&mut self, cut: Cut) -> Result<(), String> {
-        let place = |scene: &Scene| match cut {
-            Cut::Offset(offset) => Offset(offset),
-            Cut::Packet(packet) => scene.start.advanced_by(self.tapes.come_by(scene.link.link, Some(packet), None)),
-        };
-        let inside = |scene: &&mut Scene, at: Offset| scene.start < at && at < scene.end;
-        let places: Vec<Offset> = self.scenes.iter().map(place).collect();
-        let found = self.scenes.iter_mut().zip(&places).find(|(scene, at)| inside(scene, **at));
-        let Some((scene, &at)) = found else { return Err(format!("no link is in the midst of its stream at {cut}")) };
-        let link = scene.link.link;
-        let Some((frame, millis)) = self.tapes.moment(link, at.0 - scene.start.0 - 1) else {
-            return Err(format!("the capture does not tell when offset {at} came"));
-        };
-        let nanos = millis.and_then(|millis| u64::try_from(millis).ok()).map(|millis| millis * 1_000_000);
-        let time = nanos.map(|nanos| crate::units::Timestamp { nanos, digits: 3 });
-        let stamp = Stamp { frame: FrameNumber(frame), time };
-        let mut rest = scene.clone();
-        let acks = std::mem::take(&mut scene.acks);
-        (scene.acks, rest.acks) = acks.into_iter().partition(|(_, offset)| *offset <= at);
-        (scene.end, scene.applied, scene.closed, scene.cut) = (at, at, Some(stamp), true);
-        let at_once = self.nodes.get(scene.replica).is_some_and(|node| node.dialect.compat().reconnects_at_once);
-        let back = millis.filter(|_| !at_once).map(|millis| millis + RECONNECT_MILLIS);
-        let stood = back.map_or(at, |back| rest.start.advanced_by(self.tapes.come_by(link, None, Some(back))));
-        rest.asked = i64::try_from(at.next_byte()).ok().map(|byte| Asked { replid: rest.replid, offset: Some(byte) });
-        (rest.granted, rest.start, rest.stood, rest.rdb, rest.imagined) = (stamp, at, stood.max(at), None, true);
-        let transfer = rest.link.sync.transfer;
-        rest.link.sync = SyncSummary { kind: SyncKind::Partial, transfer, ..SyncSummary::default() };
-        self.scenes.push(rest);
-        Ok(())
-    }
-
     fn scene(&mut self, link: &LinkSummary, heard: Heard, assumed: Option<Dialect>) -> Result<Scene, String> {
         let stream = link.stream.as_ref();
         let midstream = link.sync.kind == SyncKind::None;
@@ -439,6 +385,7 @@ impl Story {
             malformed: heard.malformed,
             lacks,
             cut: false,
+            cut_rdb: None,
             imagined: false,
         })
     }

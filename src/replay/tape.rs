@@ -10,6 +10,9 @@ use crate::units::{LinkNumber, Offset, Stamp};
 /// Beyond so many marks, times of a stream that lie within so many milliseconds are one.
 const TICK_MILLIS: i64 = 10;
 
+/// Links count from 1.
+const GIVEN: LinkNumber = LinkNumber(0);
+
 /// What one link carried.
 #[derive(Debug)]
 pub struct Recording {
@@ -92,6 +95,19 @@ impl Tapes {
     pub(super) fn gap(&mut self, link: LinkNumber) {
         let recording = self.links.entry(link).or_default();
         recording.gap.get_or_insert(recording.stream.len());
+    }
+
+    /// Keeps an RDB that is none of the capture's.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be written.
+    pub fn give(&mut self, bytes: &[u8]) -> Result<(), SpillError> {
+        self.payload(GIVEN, bytes)
+    }
+
+    /// Where that is kept, if there is one.
+    pub(super) fn given(&self) -> Option<LinkNumber> {
+        self.links.contains_key(&GIVEN).then_some(GIVEN)
     }
 
     /// Says where in which history a link's stream begins.

@@ -72,6 +72,19 @@ impl Verdict {
             let number = outcome.connection.map(Witness::link);
             let replayed = number.and_then(|number| seen.iter().find(|link| link.link == number));
             links.push(judge(scene, outcome, replayed));
+            let returns = outcome.returns.iter().map(|number| Witness::link(*number));
+            for number in returns.collect::<Vec<_>>() {
+                links.extend(seen.iter().find(|link| link.link == number && !link.rdb_channel).map(|link| {
+                    LinkVerdict {
+                        recorded: scene.link.clone(),
+                        imagined: true,
+                        replayed: Some(link.clone()),
+                        differences: vec![told("course", "no return", "the replica came back by itself")],
+                        notes: Vec::new(),
+                        covered: true,
+                    }
+                }));
+            }
         }
         for left in &story.left {
             links.push(LinkVerdict {
@@ -129,7 +142,7 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
     let recorded = &scene.link;
     let mut found = Vec::new();
     for fault in &outcome.faults {
-        found.push(told("course", "as recorded", fault));
+        found.push(told("course", "otherwise", fault));
     }
     if let Some(replayed) = replayed.filter(|_| !scene.imagined) {
         compare(scene, recorded, replayed, &mut found);
@@ -181,7 +194,10 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
     if scene.imagined {
         found.push(told("course", "no cut", "what came of it"));
     } else if scene.cut {
-        let what = format!("a cut at offset {}, as asked for", scene.end);
+        let what = match scene.cut_rdb {
+            Some(bytes) => format!("a cut after {bytes} bytes of the RDB, as asked for"),
+            None => format!("a cut at offset {}, as asked for", scene.end),
+        };
         found.push(Difference { offset: Some(scene.end), ..told("course", "no cut", &what) });
     }
     LinkVerdict {

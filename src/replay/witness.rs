@@ -38,8 +38,8 @@ struct Watching {
     writer: Option<CaptureWriter>,
     error: Option<WriteError>,
     wires: HashMap<(usize, SessionId), Wire>,
-    /// Connections in the order in which they were accepted.
-    opened: Vec<(usize, SessionId)>,
+    /// Connections in the order in which they were accepted, and who made them.
+    opened: Vec<(usize, SessionId, SocketAddr)>,
     frames: u64,
     frame: Vec<u8>,
 }
@@ -89,7 +89,14 @@ impl Witness {
     /// The connection of this number, from 0: the server that accepted it, and its name there.
     #[must_use]
     pub fn connection(&self, number: usize) -> Option<(usize, SessionId)> {
-        self.lock().opened.get(number).copied()
+        self.lock().opened.get(number).map(|&(node, session, _)| (node, session))
+    }
+
+    /// The numbers of the connections that came from such addresses.
+    #[must_use]
+    pub fn made_from(&self, from: impl Fn(SocketAddr) -> bool) -> Vec<usize> {
+        let watching = self.lock();
+        watching.opened.iter().enumerate().filter(|(_, (.., peer))| from(*peer)).map(|(number, _)| number).collect()
     }
 
     /// The number of a connection in the capture that is made.
@@ -190,7 +197,7 @@ impl Tap for NodeTap {
     fn opened(&self, id: SessionId, peer: SocketAddr, local: SocketAddr) {
         let (mut watching, key) = (self.witness.lock(), (self.node, id));
         watching.wires.insert(key, Wire { ends: [peer, local], next: [1000, 5000] });
-        watching.opened.push(key);
+        watching.opened.push((self.node, id, peer));
         watching.segment(key, 0, Flags { syn: true, ..Flags::default() }, &[]);
         watching.segment(key, 1, Flags { syn: true, ack: true, fin: false }, &[]);
         watching.segment(key, 0, ACK, &[]);

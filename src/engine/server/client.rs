@@ -4,6 +4,7 @@ mod faulty;
 
 use std::io;
 use std::rc::Rc;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -54,8 +55,9 @@ struct Connection {
 /// Serves a connection to its end.
 pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId, pipe: Rc<Pipe>) {
     let mut connection = Connection::default();
-    if !shared.faults.is_empty() {
-        connection.faults = Some(Box::new(Faults::new(&shared.faults)));
+    let faults = shared.direct.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if !faults.is_empty() {
+        connection.faults = Some(Box::new(Faults::new(&faults)));
     }
     // That a client goes away is no error of ours.
     let _ = connection.serve(&shared, &mut stream, id, &pipe).await;

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
-use super::Shared;
+use super::{Fault, Shared};
 use crate::engine::clients::SessionId;
 use crate::engine::core::Engine;
 
@@ -38,6 +38,8 @@ pub struct Direct {
     pub watch: Option<Watch>,
     /// The time, in milliseconds since 1970, in place of the clock's.
     pub time: Option<Arc<AtomicI64>>,
+    /// What goes wrong on purpose, on every connection that others make from then on.
+    pub faults: Arc<Mutex<Vec<Fault>>>,
 }
 
 impl std::fmt::Debug for Direct {

@@ -99,7 +99,7 @@ impl FromStr for Fault {
                     return Err("delay needs a duration behind the phase, as in delay:rdb:5s".to_owned());
                 };
                 match Phase::ALL.iter().find(|(name, _)| *name == phase) {
-                    Some((_, phase)) => Ok(Self::Delay(*phase, duration(time)?)),
+                    Some((_, phase)) => Ok(Self::Delay(*phase, units::duration(time)?)),
                     None => Err(format!("'{phase}' is no phase: handshake, sync, rdb or stream")),
                 }
             }
@@ -110,7 +110,7 @@ impl FromStr for Fault {
             },
             "stream-newlines" => plain(Self::StreamNewlines),
             "lose-first-ack" => plain(Self::LoseFirstAck),
-            "late-eof-mark" => argument.map_or(Ok(LATE), duration).map(Self::LateEofMark),
+            "late-eof-mark" => argument.map_or(Ok(LATE), units::duration).map(Self::LateEofMark),
             _ => Err(format!("no fault is called '{name}': there are {NAMES}")),
         }
     }
@@ -120,20 +120,6 @@ impl FromStr for Fault {
 fn command(text: &str) -> Result<String, String> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     if words.is_empty() { Err("a command is needed, as in PSYNC".to_owned()) } else { Ok(words.join(" ")) }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a duration is a number with ms, s or m, as in 250ms".to_owned();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        _ => return Err(wrong()),
-    };
-    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    millis.map(Duration::from_millis).ok_or_else(wrong)
 }
 
 /// Written in the largest unit that is exact.

@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -63,8 +64,6 @@ struct Shared {
     /// The connections to the master.
     links: RefCell<link::Links>,
     direct: Direct,
-    /// What goes wrong on purpose, on every connection that others make.
-    faults: Vec<Fault>,
     /// Replicas that were cut at an offset, and by which fault.
     cuts: RefCell<HashSet<(String, Fault)>>,
 }
@@ -212,7 +211,8 @@ pub fn serve(
 ) -> Result<Stop, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     let local = LocalSet::new();
-    local.block_on(&runtime, run(engine, addresses, master, faults, log, Direct::default(), ready))
+    let direct = Direct { faults: Arc::new(Mutex::new(faults)), ..Direct::default() };
+    local.block_on(&runtime, run(engine, addresses, master, log, direct, ready))
 }
 
 /// Serves as [`serve`] does, but directed by somebody else, until the sender of orders is dropped. No signals are heard.
@@ -228,14 +228,13 @@ pub fn serve_directed(
 ) -> Result<Stop, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
     let local = LocalSet::new();
-    local.block_on(&runtime, run(engine, &[address], None, Vec::new(), log, direct, ready))
+    local.block_on(&runtime, run(engine, &[address], None, log, direct, ready))
 }
 
 async fn run(
     engine: Engine,
     addresses: &[SocketAddr],
     master: Option<(String, u16)>,
-    faults: Vec<Fault>,
     log: Log,
     mut direct: Direct,
     ready: impl FnOnce(&[SocketAddr]),
@@ -258,10 +257,9 @@ async fn run(
         snapshots: RefCell::default(),
         links: RefCell::default(),
         direct,
-        faults,
         cuts: RefCell::default(),
     });
-    for fault in &shared.faults {
+    for fault in shared.direct.faults.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         shared.note(Level::Warning, &format!("Fault {fault}: will break the protocol on purpose"));
     }
     for listener in listeners {

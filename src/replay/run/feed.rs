@@ -9,6 +9,9 @@ use crate::engine::Standing;
 use crate::replay::stage::GLANCE;
 use crate::units::Offset;
 
+/// How finely time goes by where it matters.
+const BRIEF: Duration = Duration::from_millis(10);
+
 /// Whether a replica has no link to its master, and none in the making: it does not connect again by itself.
 pub(super) fn is_lost(standing: &Standing) -> bool {
     matches!(standing.state, "NONE" | "CONNECT")
@@ -23,8 +26,9 @@ impl Director<'_> {
             Source::Link(at) => {
                 let Some(master) = self.story.scenes.get(at).map(|scene| scene.master) else { return Ok(false) };
                 let came = |standing: &Standing| standing.up && standing.taken >= until;
+                let returns = self.what_if.is_of_time();
                 Ok(self.advance(master, until)?
-                    && self.wait(number, |standing| came(standing) || is_lost(standing))
+                    && self.wait(number, |standing| came(standing) || (!returns && is_lost(standing)))
                     && self.node(number).is_some_and(|node| came(&node.actor.standing())))
             }
             Source::Tape => self.feed(number, until),
@@ -70,6 +74,10 @@ impl Director<'_> {
     /// Waits where a replica is far behind what its master was fed; tells whether the master takes more.
     fn let_follow(&self, number: usize) -> bool {
         let Some(fed) = self.node(number).map(|node| node.fed.0) else { return false };
+        // No master waits for its replicas, and what comes of that is the question then.
+        if self.what_if.is_of_time() {
+            return true;
+        }
         let needed = Offset(fed.saturating_sub(REPLAY_AHEAD));
         let near = |standing: &Standing| {
             standing.offset >= needed && standing.followers.iter().all(|follower| follower.pending <= REPLAY_AHEAD)
@@ -78,10 +86,13 @@ impl Director<'_> {
     }
 
     /// Waits until this is so of a node, or nothing has changed of it for long; tells whether it is so.
-    pub(super) fn wait(&self, number: usize, so: impl FnMut(&Standing) -> bool) -> bool {
+    pub(super) fn wait(&self, number: usize, mut so: impl FnMut(&Standing) -> bool) -> bool {
         let Some(node) = self.node(number) else { return false };
         let (patience, began) = (self.patience.get().min(PATIENCE), Instant::now());
-        let came = node.actor.wait(patience, self.stop, so);
+        let came = node.actor.wait(patience, self.glance(), self.stop, |standing| {
+            self.flow();
+            so(standing)
+        });
         if !came {
             // What it did before it got stuck is not held against it.
             self.patience.set(self.patience.get().saturating_sub(began.elapsed().min(patience)));
@@ -100,7 +111,21 @@ impl Director<'_> {
         while let Some(left) = due.checked_sub(self.began.elapsed()).filter(|left| !left.is_zero())
             && !self.stop.load(Ordering::Relaxed)
         {
-            std::thread::sleep(left.min(GLANCE));
+            std::thread::sleep(left.min(self.glance()));
+            self.flow();
         }
+    }
+
+    /// Where it is asked what becomes of links in time, that goes by between what was recorded as well.
+    fn flow(&self) {
+        let (Some(origin), Speed::Times(times)) = (self.origin, self.speed) else { return };
+        if self.what_if.is_of_time() {
+            self.present.set(origin.saturating_add((self.began.elapsed().as_secs_f64() * 1000.0 * times) as i64));
+        }
+    }
+
+    /// How often it is looked at least.
+    fn glance(&self) -> Duration {
+        if self.what_if.is_of_time() { BRIEF } else { GLANCE }
     }
 }

@@ -1,7 +1,7 @@
 //! What a master is before it grants a sync: its data, its place, what it has still and what it has not.
 
 use super::{Director, RunError, Source};
-use crate::bounds::{REPLAY_PIECE, STAND_IN};
+use crate::bounds::{MAX_REPLAY_BACKLOG, REPLAY_PIECE, STAND_IN};
 use crate::engine::{Dialect, Engine};
 use crate::repl::event::{Replid, Transfer};
 use crate::repl::replica::CachedMaster;
@@ -47,13 +47,28 @@ impl Director<'_> {
 
     /// Hands a recorded RDB to a node, which is then to be told what to do with it.
     fn load(&mut self, number: usize, scene: &Scene) -> Result<(), RunError> {
-        let Some(link) = scene.rdb else { return Ok(()) };
+        scene.rdb.map_or(Ok(()), |link| self.load_link(number, link))
+    }
+
+    fn load_link(&mut self, number: usize, link: LinkNumber) -> Result<(), RunError> {
         self.order(number, Engine::tape_begin)?;
         let mut at = 0;
         while let Some(piece) = self.piece(link, &mut at)? {
             self.order(number, move |engine| engine.tape_load(&piece))?;
         }
         Ok(())
+    }
+
+    /// Gives a node the data of the RDB that was given beside the capture; tells whether there is one.
+    pub(super) fn begin_with_given(&mut self, at: usize, number: usize) -> Result<bool, RunError> {
+        let Some(link) = self.story.tapes.given() else { return Ok(false) };
+        self.load_link(number, link)?;
+        if let Some(node) = self.node(number)
+            && let Err(fault) = node.actor.ask(Engine::tape_data)?
+        {
+            self.fault(at, format!("the given RDB cannot be loaded: {fault}"));
+        }
+        Ok(true)
     }
 
     /// The next piece of a recorded RDB, and where the one after it is.
@@ -90,14 +105,15 @@ impl Director<'_> {
         let full = scene.link.sync.kind == SyncKind::Full;
         if full {
             let arrived = same && self.advance(number, scene.start)? && self.stands_at(number, scene.start);
-            if same && !arrived && self.backlog.is_some() && self.stand_in(at, number, scene)? {
+            if same && !arrived && self.what_if.backlog.is_some() && self.stand_in(at, number, scene)? {
                 return self.set_transfer(number, scene);
             }
             let unapplied = self.node(number).map_or(0, |node| node.actor.standing().unapplied);
             if arrived && unapplied > 0 {
                 self.load(number, scene)?;
-                if let Some(node) = self.node(number) {
-                    let _ = node.actor.ask(Engine::tape_data)?;
+                let loaded = self.node(number).map(|node| node.actor.ask(Engine::tape_data)).transpose()?;
+                if let Some(Err(fault)) = loaded {
+                    self.fault(at, format!("the recorded RDB cannot be loaded: {fault}"));
                 }
                 self.note(
                     at,
@@ -116,14 +132,24 @@ impl Director<'_> {
                 ));
             }
             // What the recorded master's backlog had lost, the replayed one's must not have.
-            if !arrived || (self.backlog.is_none() && scene.is_overrun(&self.story.lineages)) {
+            if !arrived || (self.what_if.backlog.is_none() && scene.is_overrun(&self.story.lineages)) {
                 self.seed(at, number, scene)?;
             }
         } else {
             match known {
                 None => {
-                    self.groundless = true;
-                    self.note(at, "the capture does not show what the master held: it begins with no keys".to_owned());
+                    if self.begin_with_given(at, number)? {
+                        self.note(
+                            at,
+                            "the capture does not show what the master held: it begins with the given RDB".to_owned(),
+                        );
+                    } else {
+                        self.groundless = true;
+                        self.note(
+                            at,
+                            "the capture does not show what the master held: it begins with no keys".to_owned(),
+                        );
+                    }
                     self.go_on(number, scene.replid, Some(scene.start))?;
                 }
                 Some(_) if !same && !related => {
@@ -141,8 +167,13 @@ impl Director<'_> {
         self.set_transfer(number, scene)
     }
 
+    /// Whether a full sync of this scene sends the RDB without a file.
+    pub(super) fn is_diskless(&self, scene: &Scene) -> bool {
+        self.what_if.diskless.unwrap_or(scene.link.sync.transfer != Some(Transfer::Disk))
+    }
+
     fn set_transfer(&self, number: usize, scene: &Scene) -> Result<(), RunError> {
-        let diskless = scene.link.sync.transfer != Some(Transfer::Disk);
+        let diskless = self.is_diskless(scene);
         let two_channel = is_two_channel(scene.link.sync.transfer);
         self.order(number, move |engine| {
             engine.directive("repl-diskless-sync", if diskless { "yes" } else { "no" });
@@ -157,6 +188,10 @@ impl Director<'_> {
             return Ok(false);
         };
         let mut missing = scene.start.0 - fed.0;
+        // No such backlog has all of that, so that the sync is a full one whatever is written.
+        if missing > self.what_if.backlog.unwrap_or(0).min(MAX_REPLAY_BACKLOG) {
+            return Ok(false);
+        }
         self.note(at, format!(
             "synthetic: {missing} bytes that the master wrote after offset {fed} are not in the capture, and others stand for them"
         ));

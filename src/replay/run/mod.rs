@@ -9,15 +9,20 @@ mod master;
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::feed::is_lost;
+use super::network::Relay;
 use super::stage::{Actor, Present, StageError};
 use super::story::{Scene, Story};
+use super::what_if::WhatIf;
 use super::witness::Witness;
+use crate::bounds::{MAX_REPLAY_BACKLOG, MAX_RETURNS};
+use crate::engine::server::Fault;
 use crate::engine::{Dialect, Engine, Follower, SessionId, Standing};
-use crate::repl::event::{Replid, Side, Transfer};
+use crate::repl::event::{Replid, Side};
 use crate::repl::replica::{CachedMaster, Start};
 use crate::repl::summary::SyncKind;
 use crate::spill::SpillError;
@@ -39,6 +44,9 @@ pub enum RunError {
     /// A temporary file could not be used.
     #[error(transparent)]
     Spill(#[from] SpillError),
+    /// No network could be made.
+    #[error("there is no network to be had: {0}")]
+    Network(std::io::Error),
     /// Somebody wants it to end.
     #[error("the replay was interrupted")]
     Interrupted,
@@ -86,6 +94,8 @@ pub struct Outcome {
     pub faults: Vec<String>,
     /// What the reader should know.
     pub notes: Vec<String>,
+    /// The numbers of the connections on which its replica came back by itself.
+    pub returns: Vec<usize>,
     /// Recorded ACKs that were not true in the replay.
     pub missed_acks: Vec<Offset>,
     /// What the keyspace made of the recorded stream, against the recorded RDB at the same offset.
@@ -115,8 +125,9 @@ pub struct Director<'a> {
     present: Present,
     witness: Witness,
     speed: Speed,
-    /// `repl-backlog-size`, where it is asked what would be with another one.
-    backlog: Option<u64>,
+    what_if: WhatIf,
+    /// What is between the ends of a scene, where it is asked what becomes of links in time.
+    relays: HashMap<usize, Relay>,
     /// Set when it is to end.
     stop: &'a AtomicBool,
     /// What is left of [`PATIENCE_IN_ALL`].
@@ -157,13 +168,7 @@ fn millis(stamp: Stamp) -> Option<i64> {
 
 impl<'a> Director<'a> {
     /// Ready to play, until `stop` is set.
-    pub fn new(
-        story: &'a mut Story,
-        witness: Witness,
-        speed: Speed,
-        backlog: Option<u64>,
-        stop: &'a AtomicBool,
-    ) -> Self {
+    pub fn new(story: &'a mut Story, witness: Witness, speed: Speed, what_if: WhatIf, stop: &'a AtomicBool) -> Self {
         let outcomes = vec![Outcome::default(); story.scenes.len()];
         let nodes = story.nodes.iter().map(|_| None).collect();
         let (present, began) = (Present::default(), Instant::now());
@@ -174,7 +179,8 @@ impl<'a> Director<'a> {
             present,
             witness,
             speed,
-            backlog,
+            what_if,
+            relays: HashMap::new(),
             stop,
             patience: Cell::new(PATIENCE_IN_ALL),
             began,
@@ -291,17 +297,32 @@ impl<'a> Director<'a> {
             return Ok(());
         }
         let dialect = self.story.nodes.get(number).map_or(Dialect::DEFAULT, |node| node.dialect);
-        let backlog = self.backlog.unwrap_or(AMPLE_BACKLOG).to_string();
+        let mut settings: Vec<(&str, String)> =
+            SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        settings.push(("repl-backlog-size", self.what_if.backlog.unwrap_or_else(|| self.ample()).to_string()));
+        if self.what_if.is_of_time() {
+            settings.push(("repl-timeout", self.what_if.timeout.unwrap_or(TIMEOUT).to_string()));
+            let limit = self.what_if.output_limit.clone().unwrap_or_else(|| OUTPUT_LIMIT.to_owned());
+            settings.push(("client-output-buffer-limit", limit));
+        }
         let actor = Actor::start(number, dialect, &self.present, &self.witness, move |engine| {
-            for (name, value) in SETTINGS {
+            for (name, value) in &settings {
                 engine.directive(name, value);
             }
-            engine.directive("repl-backlog-size", &backlog);
         })?;
         if let Some(node) = self.nodes.get_mut(number) {
             *node = Some(Playing { actor, source: Source::Nothing, replid: None, fed: Offset(0) });
         }
         Ok(())
+    }
+
+    /// A backlog in which every partial sync that was granted holds, as far as memory may go.
+    fn ample(&self) -> u64 {
+        let missed = |scene: &Scene| scene.stood.0.saturating_sub(scene.start.0);
+        let most = self.story.scenes.iter().map(missed).max().unwrap_or(0);
+        // Output limits do not count what the backlog has, so that it must not be larger than it may have been.
+        let spare = if self.what_if.is_of_time() { USUAL_BACKLOG } else { AMPLE_BACKLOG };
+        most.saturating_add(spare).min(MAX_REPLAY_BACKLOG)
     }
 
     fn order(&self, number: usize, order: impl FnOnce(&mut Engine) + Send + 'static) -> Result<(), RunError> {
@@ -363,17 +384,23 @@ impl<'a> Director<'a> {
         // A snapshot for somebody else, of an earlier offset, must not be taken for this one.
         self.wait(scene.master, |standing| !standing.saving);
         self.start(scene.replica)?;
+        if scene.link.sync.kind != SyncKind::Full && self.node(scene.replica).is_some_and(|node| node.replid.is_none())
+        {
+            self.begin_with_given(at, scene.replica)?;
+        }
         let (connection, present) = (self.witness.connections(), self.present.get());
-        let Some(address) = self.node(scene.master).map(|node| node.actor.address()) else { return Ok(()) };
+        let Some(address) = self.approach(at, &scene)? else { return Ok(()) };
         let start = self.start_of(at, &scene)?;
         // What is beyond the stream's end was never true; the verdict says so.
         let mut acks: VecDeque<Offset> = scene.true_acks().collect();
         // Without the first one no stream follows a diskless payload: a capture that lacks it began later.
-        let owes = scene.link.sync.kind == SyncKind::Full && scene.link.sync.transfer != Some(Transfer::Disk);
+        let owes = scene.link.sync.kind == SyncKind::Full && self.is_diskless(&scene);
         if owes && acks.front().is_none_or(|first| *first > scene.start) {
             acks.push_front(scene.start);
         }
-        let hold = (scene.applied < scene.end).then_some(scene.applied);
+        let by_itself = self.what_if.is_of_time();
+        let acks = Some(acks).filter(|_| !by_itself);
+        let hold = (scene.applied < scene.end && !by_itself).then_some(scene.applied);
         let can_two = scene.link.capa.iter().any(|capa| capa == "rdb-channel-repl" || capa == "dual-channel");
         let announced = scene.link.replica_port;
         self.order(scene.replica, move |engine| {
@@ -381,7 +408,8 @@ impl<'a> Director<'a> {
             if let Some(port) = announced {
                 engine.directive("replica-announce-port", &port.to_string());
             }
-            engine.follow_directed(&address.ip().to_string(), address.port(), start, Some(acks), hold, present);
+            engine.follow_directed(&address.ip().to_string(), address.port(), start, acks, hold, present);
+            engine.follow_by_itself(by_itself);
         })?;
         if let Some(node) = self.nodes.get_mut(scene.replica).and_then(Option::as_mut) {
             (node.source, node.replid, node.fed) = (Source::Link(at), Some(scene.replid), scene.start);
@@ -389,21 +417,33 @@ impl<'a> Director<'a> {
             node.actor.ask(|_| ())?;
         }
         let has = |standing: &Standing| standing.granted.is_some() || standing.up;
-        self.wait(scene.replica, |standing| has(standing) || is_lost(standing));
+        self.wait(scene.replica, |standing| has(standing) || (!by_itself && is_lost(standing)) || self.storms(at));
         let granted = self.node(scene.replica).is_some_and(|node| has(&node.actor.standing()));
         if let Some(outcome) = self.outcomes.get_mut(at) {
             outcome.connection = Some(connection).filter(|connection| self.witness.connections() > *connection);
             outcome.session = self.witness.connection(connection).map(|(_, session)| session);
         }
-        if !granted {
+        if !granted && scene.cut_rdb.is_none() {
             self.fault(at, "no sync was granted".to_owned());
         }
         Ok(())
     }
 
+    /// Where a scene's replica is to connect.
+    fn approach(&mut self, at: usize, scene: &Scene) -> Result<Option<SocketAddr>, RunError> {
+        let Some(master) = self.node(scene.master) else { return Ok(None) };
+        master.actor.break_on_purpose(scene.cut_rdb.map(Fault::CutRdb).into_iter().collect());
+        let address = master.actor.address();
+        let (true, Speed::Times(pace)) = (self.what_if.is_of_time(), self.speed) else { return Ok(Some(address)) };
+        let relay = Relay::start(address, self.what_if.network, pace).map_err(RunError::Network)?;
+        let address = relay.address();
+        self.relays.insert(at, relay);
+        Ok(Some(address))
+    }
+
     /// What the replica asks with: what it has, which should be what it had.
     fn start_of(&mut self, at: usize, scene: &Scene) -> Result<Start, RunError> {
-        if scene.imagined {
+        if scene.imagined || (self.what_if.is_of_time() && self.has_history(scene)) {
             return Ok(Start::AsBefore);
         }
         let Some(asked) = scene.asked else {
@@ -429,6 +469,17 @@ impl<'a> Director<'a> {
         Ok(Start::At(CachedMaster { replid: asked.replid, offset: recorded, db }))
     }
 
+    /// Whether a scene's replica has something of the history that it asks for.
+    fn has_history(&self, scene: &Scene) -> bool {
+        let own = self.node(scene.replica).and_then(|node| node.replid);
+        own.zip(scene.asked).is_some_and(|(own, asked)| self.story.lineages.same(&own, &asked.replid))
+    }
+
+    /// Whether a scene's replica connects again and again.
+    fn storms(&self, at: usize) -> bool {
+        self.relays.get(&at).is_some_and(|relay| relay.made() > MAX_RETURNS)
+    }
+
     /// A link ends, or the recording does.
     fn end(&mut self, at: usize, closes: bool) -> Result<(), RunError> {
         let Some(scene) = self.scene(at) else { return Ok(()) };
@@ -439,6 +490,9 @@ impl<'a> Director<'a> {
             outcome.over = true;
         }
         let fed = self.advance(scene.master, scene.end)?;
+        if self.what_if.is_of_time() {
+            return self.end_in_time(at, &scene, closes);
+        }
         if !fed {
             self.fault(at, format!("the master did not come to offset {}", scene.end));
         }
@@ -446,12 +500,13 @@ impl<'a> Director<'a> {
         let came = self.node(scene.master).map_or(scene.applied, |node| node.actor.standing().offset);
         let target = if scene.cut { scene.applied.min(came) } else { scene.applied };
         let session = self.outcomes.get(at).and_then(|outcome| outcome.session);
+        let whole = scene.cut_rdb.is_none();
         let done = |standing: &Standing| {
-            standing.up && standing.taken >= target && standing.due_acks == 0 || is_lost(standing)
+            whole && standing.up && standing.taken >= target && standing.due_acks == 0 || is_lost(standing)
         };
         let arrived = !fed || self.wait(scene.replica, done);
         let Some(standing) = self.node(scene.replica).map(|replica| replica.actor.standing()) else { return Ok(()) };
-        if fed && standing.taken < target {
+        if fed && whole && standing.taken < target {
             self.fault(at, format!("the replica came to offset {} only, not to {target}", standing.taken));
         }
         if let Some(outcome) = self.outcomes.get_mut(at) {
@@ -473,13 +528,52 @@ impl<'a> Director<'a> {
         Ok(())
     }
 
+    /// The same where the replica does as it does by itself: it is where it is when the link ends, and is waited for where
+    /// only the recording does.
+    fn end_in_time(&mut self, at: usize, scene: &Scene, closes: bool) -> Result<(), RunError> {
+        match scene.closed.and_then(millis).filter(|_| closes) {
+            Some(closed) => self.arrive(Some(closed)),
+            None => {
+                let arrived = |standing: &Standing| standing.up && standing.taken >= scene.applied;
+                self.wait(scene.replica, |standing| arrived(standing) || self.storms(at));
+            }
+        }
+        if self.storms(at) {
+            self.note(at, format!("the replica connected more than {MAX_RETURNS} times: that was enough"));
+        }
+        let taken = self.node(scene.replica).map_or(Offset(0), |node| node.actor.standing().taken);
+        let relay = self.relays.get(&at);
+        let made = self.witness.made_from(|from| relay.is_some_and(|relay| relay.has_made(from)));
+        if let Some(outcome) = self.outcomes.get_mut(at) {
+            let first = outcome.connection;
+            outcome.returns = made.iter().copied().filter(|number| Some(*number) != first).collect();
+        }
+        if taken < scene.applied {
+            self.fault(at, format!("the replica had come to offset {taken} in the end, not to {}", scene.applied));
+        }
+        if closes {
+            self.close(scene, None)?;
+            self.relays.remove(&at);
+            let sessions: Vec<SessionId> =
+                made.iter().filter_map(|number| Some(self.witness.connection(*number)?.1)).collect();
+            let gone = |standing: &Standing| {
+                standing.followers.iter().all(|follower| !sessions.contains(&follower.connection))
+            };
+            self.wait(scene.master, gone);
+        }
+        Ok(())
+    }
+
     fn close(&mut self, scene: &Scene, session: Option<SessionId>) -> Result<(), RunError> {
         let present = self.present.get();
         if let (Some(Side::Master), Some(session)) = (scene.link.closed.0, session) {
             self.order(scene.master, move |engine| engine.drop_client(session))?;
             self.wait(scene.replica, |standing| !standing.up);
         }
-        self.order(scene.replica, move |engine| engine.hang_up(present))?;
+        self.order(scene.replica, move |engine| {
+            engine.follow_by_itself(false);
+            engine.hang_up(present);
+        })?;
         if let Some(replica) = self.nodes.get_mut(scene.replica).and_then(Option::as_mut) {
             replica.source = Source::Nothing;
         }
@@ -506,8 +600,17 @@ impl<'a> Director<'a> {
     }
 }
 
-/// The backlog that every server of a replay has unless another is asked for: partial syncs that were granted hold.
+/// What every server's backlog has room for beyond what replicas are known to have missed, unless another is asked for.
 const AMPLE_BACKLOG: u64 = 64 << 20;
+
+/// What servers have unless they are told otherwise, in bytes.
+const USUAL_BACKLOG: u64 = 1 << 20;
+
+/// What servers have unless they are told otherwise, in seconds.
+const TIMEOUT: u64 = 60;
+
+/// What servers have unless they are told otherwise.
+const OUTPUT_LIMIT: &str = "replica 268435456 67108864 60";
 
 /// What every server of a replay is set to: what a replica asks for that the recorded master still had, it has as well.
 const SETTINGS: &[(&str, &str)] = &[

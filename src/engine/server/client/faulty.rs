@@ -96,6 +96,9 @@ impl Connection {
             match step {
                 Step::Write(mut bytes) => match writer.try_write(&bytes) {
                     Ok(sent) => {
+                        if let Some(tap) = &shared.direct.tap {
+                            tap.passed(id, false, bytes.get(..sent).unwrap_or_default());
+                        }
                         all += sent;
                         bytes.drain(..sent);
                         faults.unwritten(bytes);
