@@ -341,3 +341,6 @@ pub const STAND_IN: u64 = 64 << 10;
 
 /// More databases than any server is configured with: each costs memory as soon as a later one has a key.
 pub const MAX_DATABASES: usize = 1 << 16;
+
+/// The longest answer of a real server to what a replay asks of it: INFO's section `server`, a digest.
+pub const MAX_ASKED_REPLY: usize = 1 << 20;

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{ColorChoice, Format, ReplayArgs};
 use super::input::{self, Plan};
-use super::{Exit, style};
+use super::{Exit, abroad, style};
 use crate::capture::CaptureWriter;
 use crate::repl::observer::Settings;
 use crate::repl::summary::SyncKind;
@@ -33,6 +33,10 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     if let Some(missing) = args.links.iter().find(|link| !has(&story, **link)) {
         bail!("{}: there is no link {missing}", args.capture.display());
     }
+    let abroad = abroad::is_meant(args)?;
+    if abroad {
+        story.keep_one_replica();
+    }
     for cut in &args.cut_at {
         if let Err(why) = story.cut(*cut) {
             bail!("{}: {why}", args.capture.display());
@@ -55,6 +59,9 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     }
     if args.find_backlog {
         return find_backlog(&mut story, args, &stop);
+    }
+    if abroad {
+        return abroad::run(&mut story, writer, args, &stop, look);
     }
     let verdict = verdict(&mut story, writer, args, args.repl_backlog_size, &stop)?;
     match args.format.chosen() {

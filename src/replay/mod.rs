@@ -7,6 +7,8 @@
 //!                                                          verdict ◄── repl::observer ◄── witness (frames) ── -w
 //! ```
 
+mod abroad;
+mod client;
 mod run;
 pub mod show;
 mod stage;
@@ -15,6 +17,8 @@ mod tape;
 mod verdict;
 mod witness;
 
+pub use abroad::{Part, Partner};
+pub use client::Target;
 pub use run::{Director, Outcome, Played, RunError, Speed};
 pub use stage::StageError;
 pub use story::{Cut, Left, Node, Recorder, Scene, Story};

@@ -92,6 +92,12 @@ impl Witness {
         self.lock().opened.get(number).copied()
     }
 
+    /// The number of the last connection that this server called so.
+    #[must_use]
+    pub fn number_of(&self, node: usize, id: SessionId) -> Option<usize> {
+        self.lock().opened.iter().rposition(|known| *known == (node, id))
+    }
+
     /// The number of a connection in the capture that is made.
     #[must_use]
     pub fn link(number: usize) -> LinkNumber {

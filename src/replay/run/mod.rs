@@ -4,6 +4,8 @@
 //! offset at which it then stood, and no further, so that what it answers is what it answered. Between steps nothing
 //! happens by itself: the servers neither expire nor ping nor connect again; they take the recording's time for theirs.
 
+mod as_master;
+mod as_replica;
 mod feed;
 mod master;
 
@@ -13,6 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::feed::is_lost;
+use super::abroad::Part;
+use super::client::Target;
 use super::stage::{Actor, Present, StageError};
 use super::story::{Scene, Story};
 use super::witness::Witness;
@@ -42,6 +46,9 @@ pub enum RunError {
     /// Somebody wants it to end.
     #[error("the replay was interrupted")]
     Interrupted,
+    /// A real server takes no connections.
+    #[error("{0} cannot be connected to: {1}")]
+    Unreachable(Target, std::io::Error),
 }
 
 /// How fast.
@@ -86,6 +93,8 @@ pub struct Outcome {
     pub faults: Vec<String>,
     /// What the reader should know.
     pub notes: Vec<String>,
+    /// The beginnings of the names of those facts that a real server is not asked to have as recorded.
+    pub(super) uncompared: Vec<&'static str>,
     /// Recorded ACKs that were not true in the replay.
     pub missed_acks: Vec<Offset>,
     /// What the keyspace made of the recorded stream, against the recorded RDB at the same offset.
@@ -105,6 +114,10 @@ pub struct Played {
     pub groundless: bool,
     /// Others stand for commands that the capture lacks.
     pub synthetic: bool,
+    /// Which side was played, where a real server had the other.
+    pub part: Option<Part>,
+    /// What that server is, as far as it tells.
+    pub server: Option<Dialect>,
 }
 
 /// Plays a story.
@@ -126,6 +139,8 @@ pub struct Director<'a> {
     origin: Option<i64>,
     groundless: bool,
     synthetic: bool,
+    /// See [`Played::part`].
+    part: Option<Part>,
     /// See [`Played::unapplied`], of the servers that have ended.
     unapplied: Option<(u64, i64, String)>,
 }
@@ -181,6 +196,7 @@ impl<'a> Director<'a> {
             origin: None,
             groundless: false,
             synthetic: false,
+            part: None,
             unapplied: None,
         }
     }
@@ -224,13 +240,19 @@ impl<'a> Director<'a> {
         for node in 0..self.nodes.len() {
             self.dismiss(node)?;
         }
-        Ok(Played {
+        Ok(self.played(digests, None))
+    }
+
+    fn played(self, digests: Option<(Dialect, String, String)>, server: Option<Dialect>) -> Played {
+        Played {
             outcomes: self.outcomes,
             digests,
             unapplied: self.unapplied,
             groundless: self.groundless,
             synthetic: self.synthetic,
-        })
+            part: self.part,
+            server,
+        }
     }
 
     /// The step after which each node is needed no more; those that are to the end are not named.
@@ -273,6 +295,14 @@ impl<'a> Director<'a> {
         }
     }
 
+    /// What became of an earlier scene keeps this one from being played.
+    fn break_off(&mut self, at: usize) {
+        if let Some(outcome) = self.outcomes.get_mut(at).filter(|outcome| !outcome.over && outcome.faults.is_empty()) {
+            outcome.over = true;
+            outcome.faults.push("the replay was not gone on with".to_owned());
+        }
+    }
+
     fn stop_if_asked(&self) -> Result<(), RunError> {
         if self.stop.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
     }
@@ -291,13 +321,9 @@ impl<'a> Director<'a> {
             return Ok(());
         }
         let dialect = self.story.nodes.get(number).map_or(Dialect::DEFAULT, |node| node.dialect);
-        let backlog = self.backlog.unwrap_or(AMPLE_BACKLOG).to_string();
-        let actor = Actor::start(number, dialect, &self.present, &self.witness, move |engine| {
-            for (name, value) in SETTINGS {
-                engine.directive(name, value);
-            }
-            engine.directive("repl-backlog-size", &backlog);
-        })?;
+        let backlog = self.backlog;
+        let actor =
+            Actor::start(number, dialect, &self.present, &self.witness, move |engine| furnish(engine, backlog))?;
         if let Some(node) = self.nodes.get_mut(number) {
             *node = Some(Playing { actor, source: Source::Nothing, replid: None, fed: Offset(0) });
         }
@@ -508,6 +534,14 @@ impl<'a> Director<'a> {
 
 /// The backlog that every server of a replay has unless another is asked for: partial syncs that were granted hold.
 const AMPLE_BACKLOG: u64 = 64 << 20;
+
+/// Sets a server up.
+fn furnish(engine: &mut Engine, backlog: Option<u64>) {
+    for (name, value) in SETTINGS {
+        engine.directive(name, value);
+    }
+    engine.directive("repl-backlog-size", &backlog.unwrap_or(AMPLE_BACKLOG).to_string());
+}
 
 /// What every server of a replay is set to: what a replica asks for that the recorded master still had, it has as well.
 const SETTINGS: &[(&str, &str)] = &[
