@@ -353,3 +353,6 @@ pub const NETWORK_PIECES: usize = 1 << 10;
 
 /// More databases than any server is configured with: each costs memory as soon as a later one has a key.
 pub const MAX_DATABASES: usize = 1 << 16;
+
+/// The longest answer of a real server to what a replay asks of it: INFO's section `server`, a digest.
+pub const MAX_ASKED_REPLY: usize = 1 << 20;

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use crate::engine::server::Fault;
 use crate::engine::{Config, Dialect};
-use crate::replay::{Cut, Speed};
+use crate::replay::{Cut, Speed, Target};
 use crate::units;
 
 /// Makes the Redis and Valkey replication protocol visible and repeatable.
@@ -194,7 +194,11 @@ Examples:
   repltool replay capture.pcap -f json | jq '.links[] | select(.same | not).differences'
   repltool replay capture.pcap -w again.pcap && repltool report again.pcap
   repltool replay capture.pcap --cut-at 20000 --repl-backlog-size 16kb
-  repltool replay capture.pcap --find-backlog")]
+  repltool replay capture.pcap --find-backlog
+  repltool replay capture.pcap --to 10.0.0.5:6379 --as replica    does a real master answer as the recorded one did?
+  repltool replay capture.pcap --listen 7000 --as master          wait for a real replica's REPLICAOF, and feed it
+  repltool replay capture.pcap --listen 7000,7001 --as master     the same with two, one after the other")]
+#[command(group = clap::ArgGroup::new("real").args(["to", "listen"]))]
 pub(super) struct ReplayArgs {
     /// The capture; `-` is standard input.
     #[arg(value_name = "CAPTURE")]
@@ -254,6 +258,31 @@ pub(super) struct ReplayArgs {
     #[arg(long, conflicts_with_all = ["dry_run", "write", "repl_backlog_size"])]
     pub(super) find_backlog: bool,
 
+    /// Do what the recorded replica did to this real master; several, by commas or by repeating the option, one after the
+    /// other. It is asked as the recorded one was, in the first place with the recorded history and offset; what is
+    /// compared is whether it answers with a full or a partial sync, and how the RDB travels.
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', value_parser = target, requires = "part")]
+    #[arg(conflicts_with_all = ["cut_at", "repl_backlog_size", "find_backlog"])]
+    pub(super) to: Vec<Target>,
+
+    /// Wait here for a real replica, and feed it the recorded master's side at the recorded offsets; several, one after
+    /// the other. Afterwards it is asked for its DEBUG DIGEST. Without a host on 127.0.0.1.
+    #[arg(long, value_name = "[HOST:]PORT", value_delimiter = ',', value_parser = listen, requires = "part")]
+    #[arg(conflicts_with = "find_backlog")]
+    pub(super) listen: Vec<Target>,
+
+    /// The side that is played, a real server having the other: `replica` with --to, `master` with --listen.
+    #[arg(long = "as", value_name = "SIDE", requires = "real")]
+    pub(super) part: Option<PartArg>,
+
+    /// The password between master and replica: said to the master of --to, asked of the replica of --listen.
+    #[arg(long, value_name = "PASSWORD", requires = "real")]
+    pub(super) masterauth: Option<String>,
+
+    /// The user whose password that is.
+    #[arg(long, value_name = "USER", requires = "masterauth")]
+    pub(super) masteruser: Option<String>,
+
     /// Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1.
     #[arg(long, value_name = "SERVER")]
     pub(super) compat: Option<Dialect>,
@@ -264,6 +293,36 @@ pub(super) struct ReplayArgs {
     /// A filter expression as tcpdump takes it.
     #[arg(value_name = "FILTER")]
     pub(super) filter: Vec<String>,
+}
+
+/// A side of a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PartArg {
+    /// The recorded replica's.
+    Replica,
+    /// The recorded master's.
+    Master,
+}
+
+/// `host:7000`, `[::1]:7000`.
+fn target(text: &str) -> Result<Target, String> {
+    let wrong = || "HOST:PORT, such as 127.0.0.1:6379 or [::1]:6379".to_owned();
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = bare.unwrap_or(host);
+    let port = port.parse().map_err(|_| wrong())?;
+    if host.is_empty() || (bare.is_none() && host.contains(':')) {
+        return Err(wrong());
+    }
+    Ok(Target { host: host.to_owned(), port })
+}
+
+/// The same, or a port only.
+fn listen(text: &str) -> Result<Target, String> {
+    match text.parse() {
+        Ok(port) => Ok(Target { host: "127.0.0.1".to_owned(), port }),
+        Err(_) => target(text).map_err(|wrong| format!("a port, or {wrong}")),
+    }
 }
 
 fn cut(text: &str) -> Result<Cut, String> {

@@ -2,6 +2,7 @@
 //!
 //! Errors come up as values and are printed in one place, [`main`]: one sentence on stderr.
 
+mod abroad;
 mod args;
 mod extract;
 mod generate;

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{ColorChoice, Format, ReplayArgs};
 use super::input::{self, Plan};
-use super::{Exit, style};
+use super::{Exit, abroad, style};
 use crate::bounds::MAX_REPLAY_BACKLOG;
 use crate::capture::CaptureWriter;
 use crate::repl::observer::Settings;
@@ -35,6 +35,10 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     let mut story = recorder.into_story(&args.links, args.compat);
     if let Some(missing) = args.links.iter().find(|link| !has(&story, **link)) {
         bail!("{}: there is no link {missing}", args.capture.display());
+    }
+    let abroad = abroad::is_meant(args)?;
+    if abroad {
+        story.keep_one_replica();
     }
     for cut in &args.cut_at {
         if let Err(why) = story.cut(*cut) {
@@ -65,6 +69,9 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     if args.find_backlog {
         return find_backlog(&mut story, args, &stop);
     }
+    if abroad {
+        return abroad::run(&mut story, writer, args, &stop, look);
+    }
     let verdict = verdict(&mut story, writer, args, what_if(args), &stop)?;
     match args.format.chosen() {
         Format::Json => writeln!(stdout, "{}", show::verdict_json(&verdict))?,
@@ -74,7 +81,7 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
 }
 
 /// The question that is asked.
-fn what_if(args: &ReplayArgs) -> WhatIf {
+pub(super) fn what_if(args: &ReplayArgs) -> WhatIf {
     WhatIf {
         backlog: args.repl_backlog_size,
         diskless: args.diskless,

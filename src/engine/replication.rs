@@ -18,7 +18,7 @@ use crate::rdb::{Checksum, Decoder, Depth, Format, Header, Need};
 use crate::repl::compat::Compat;
 use crate::repl::event::Replid;
 use crate::repl::master::{self, BeginSnapshot, ConnectionId, DataNeeds, rdb_target};
-use crate::repl::replica::{self, Channel, Credentials, Event, Loaded, Replica, Start, Step, StreamCommand};
+use crate::repl::replica::{self, Channel, Credentials, Event, Loaded, Lost, Replica, Start, Step, StreamCommand};
 use crate::units::{Moment, Offset};
 
 /// What the server around the engine has to do, in order.
@@ -82,6 +82,10 @@ pub(super) struct Link {
     pub(super) directed: bool,
     /// Nothing of the stream beyond this is taken.
     pub(super) hold: Option<Offset>,
+    /// See [`Standing::snapshot`](super::Standing::snapshot).
+    pub(super) snapshot: Option<Header>,
+    /// See [`Standing::refused`](super::Standing::refused).
+    pub(super) refused: Option<String>,
     up_since: i64,
     /// For how long it was down, before that, in milliseconds.
     down_for: i64,
@@ -325,9 +329,15 @@ impl Engine {
             Action::Resume(channel) => Task::Resume(channel),
             Action::Tell(event) => {
                 self.master.follow(&event, Moment::at(now));
-                match event {
-                    Event::Lost(_) => {
+                match &event {
+                    Event::PsyncRefused { reply, .. } => {
+                        self.link.refused.get_or_insert_with(|| format!("the master answers PSYNC with {reply}"));
+                    }
+                    Event::Lost(lost) => {
                         (self.link.down_since, self.link.attempts) = (now, 0);
+                        if *lost != Lost::Unfollowed {
+                            self.link.refused.get_or_insert_with(|| lost.to_string());
+                        }
                     }
                     Event::Synced { .. } | Event::Continued { .. } => {
                         self.link.down_for += (now - self.link.down_since).max(0);
@@ -371,6 +381,7 @@ impl Engine {
             DataNeeds { redis, redis_lossless: redis, valkey: Some(80) }
         };
         let target = rdb_target(&begin.reader, needs);
+        self.link.snapshot = Some(target.header);
         let sizes = (0..self.keyspace.databases())
             .map(|db| (db as u32, self.keyspace.size(db)))
             .filter(|(_, size)| size.keys > 0 && wants_keys)

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use super::clients::{Closing, SessionId};
 use super::core::Engine;
+use crate::rdb::Header;
 use crate::repl::event::Transfer;
 use crate::repl::master;
 use crate::repl::replica::{CachedMaster, Channel, Event, Replica, Start};
@@ -42,6 +43,12 @@ pub struct Standing {
     pub missed_acks: Vec<Offset>,
     /// See [`Standing::missed_acks`].
     pub due_acks: usize,
+    /// The version in which the last snapshot for a replica was written.
+    pub snapshot: Option<Header>,
+    /// Bytes that its master has sent.
+    pub received: u64,
+    /// What the master refused with, or why the link to it is over; of several the first since it was told to follow.
+    pub refused: Option<String>,
 }
 
 /// A replica as its master sees it.
@@ -53,6 +60,10 @@ pub struct Follower {
     pub ack: Offset,
     /// Bytes of the stream that it has still to be sent.
     pub pending: u64,
+    /// Its sync is under way or done, and the stream goes on from the offset that it was told.
+    pub granted: bool,
+    /// It has acknowledged something since: so it has loaded what it was sent.
+    pub acked: bool,
 }
 
 impl Engine {
@@ -104,6 +115,9 @@ impl Engine {
             first_unapplied: self.stats.first_unapplied.clone(),
             missed_acks: replica.map_or_else(Vec::new, |replica| replica.missed_acks().to_vec()),
             due_acks: replica.map_or(0, Replica::due_acks),
+            snapshot: self.link.snapshot,
+            received: self.stats.link_bytes_in,
+            refused: self.link.refused.clone(),
         }
     }
 
@@ -173,10 +187,42 @@ impl Engine {
         hold: Option<Offset>,
         now: i64,
     ) {
-        self.link.hold = hold;
+        (self.link.hold, self.link.refused) = (hold, None);
         self.follow(host, port, start, now);
         if let Some(replica) = &mut self.replica {
             replica.script_acks(acks);
+        }
+    }
+
+    /// Tells its master what it has applied, as replicas do each second.
+    pub fn acknowledge(&mut self, now: i64) {
+        if let Some(replica) = &mut self.replica {
+            replica.acknowledge();
+        }
+        self.collect(now);
+    }
+
+    /// From here on replicas get full syncs only, or what they ask for.
+    pub fn deny_partial(&mut self, on: bool) {
+        self.master.deny_partial(on);
+    }
+
+    /// Where a replica listens: what it announced, and else where it comes from; no port where it told none.
+    #[must_use]
+    pub fn follower_address(&self, id: SessionId) -> Option<(String, u16)> {
+        let mut replicas = self.master.replicas(Moment(0));
+        replicas.find(|replica| replica.connection.0 == id.0).map(|replica| (replica.host, replica.port))
+    }
+
+    /// From here on who comes must say this password, and as this user where it is not the default one.
+    pub fn require(&mut self, user: Option<&str>, password: &str) {
+        match user.filter(|user| *user != "default") {
+            None => self.directive("requirepass", password),
+            Some(user) => {
+                let secret = format!(">{password}");
+                let rules: [&[u8]; 4] = [b"on", secret.as_bytes(), b"+@all", b"~*"];
+                let _ = self.users.change(user.as_bytes(), rules.into_iter());
+            }
         }
     }
 
@@ -195,6 +241,8 @@ impl Engine {
             connection: SessionId(replica.connection.0),
             ack: replica.offset,
             pending: replica.pending,
+            acked: replica.acked,
+            granted: replica.kind != "rdb-channel" && !matches!(replica.state, "wait_bgsave" | "handshake"),
         };
         replicas.map(follower).collect()
     }

@@ -7,6 +7,8 @@
 //!                                                          verdict ◄── repl::observer ◄── witness (frames) ── -w
 //! ```
 
+mod abroad;
+mod client;
 mod cut;
 mod network;
 mod run;
@@ -18,6 +20,8 @@ mod verdict;
 mod what_if;
 mod witness;
 
+pub use abroad::{Part, Partner};
+pub use client::Target;
 pub use run::{Director, Outcome, Played, RunError, Speed};
 pub use stage::StageError;
 pub use story::{Left, Node, Recorder, Scene, Story};

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::witness::Witness;
 use crate::engine::server::{Direct, Fault, Order, serve_directed};
@@ -71,6 +71,8 @@ pub(super) struct Actor {
     /// `None` once it has been told to end.
     orders: Option<mpsc::Sender<Order>>,
     address: SocketAddr,
+    /// Whether it accepts connections.
+    gate: watch::Sender<bool>,
     board: Arc<Board>,
     faults: Arc<Mutex<Vec<Fault>>>,
     /// `None` once it is known how it ended.
@@ -89,10 +91,30 @@ impl Actor {
         witness: &Witness,
         configure: impl FnOnce(&mut Engine) + Send + 'static,
     ) -> Result<Self, StageError> {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let actor = Self::start_at(any, number, dialect, Some(present), witness, configure)?;
+        actor.open(true);
+        Ok(actor)
+    }
+
+    /// Starts one that has to do with others than those of the stage: it listens at `address`, but accepts nobody before
+    /// [`Actor::open`]. Without `present` it takes the clock's time, and shows the witness its link to its master.
+    ///
+    /// # Errors
+    /// [`StageError::Start`].
+    pub(super) fn start_at(
+        address: SocketAddr,
+        number: usize,
+        dialect: Dialect,
+        present: Option<&Present>,
+        witness: &Witness,
+        configure: impl FnOnce(&mut Engine) + Send + 'static,
+    ) -> Result<Self, StageError> {
         let (orders, receiver) = mpsc::channel(ORDERS);
-        let (ready, address) = std_mpsc::channel();
+        let (ready, bound) = std_mpsc::channel();
+        let (gate, opened) = watch::channel(false);
         let board = Arc::new(Board::default());
-        let (shown, tap, time) = (board.clone(), witness.of(number), present.0.clone());
+        let (shown, tap, time) = (board.clone(), witness.of(number), present.map(|present| present.0.clone()));
         let faults = Arc::new(Mutex::new(Vec::new()));
         let broken = faults.clone();
         let leaving = Leaving(board.clone());
@@ -100,7 +122,8 @@ impl Actor {
             let _leaving = leaving;
             let mut engine = Engine::new(dialect, DATABASES);
             engine.be_directed();
-            engine.process = Process { started_at: time.load(Ordering::Relaxed), ..Process::default() };
+            let started_at = time.as_ref().map_or_else(clock, |time| time.load(Ordering::Relaxed));
+            engine.process = Process { started_at, ..Process::default() };
             configure(&mut engine);
             engine.refresh();
             let watch = move |engine: &Engine| {
@@ -111,19 +134,20 @@ impl Actor {
                 orders: Some(receiver),
                 tap: Some(Box::new(tap)),
                 watch: Some(Box::new(watch)),
-                time: Some(time),
+                taps_links: time.is_none(),
+                gate: Some(opened),
+                time,
                 faults: broken,
             };
-            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let done = serve_directed(engine, any, direct, Box::new(|_, _, _| {}), |bound| {
+            let done = serve_directed(engine, address, direct, Box::new(|_, _, _| {}), |bound| {
                 let _ = ready.send(bound.first().copied());
             });
             done.map(drop).map_err(|error| error.to_string())
         };
         let thread = std::thread::Builder::new().name(format!("server {number}")).spawn(act);
         let thread = thread.map_err(|error| StageError::Start(error.to_string()))?;
-        match address.recv() {
-            Ok(Some(address)) => Ok(Self { orders: Some(orders), address, board, faults, thread: Some(thread) }),
+        match bound.recv() {
+            Ok(Some(address)) => Ok(Self { orders: Some(orders), address, gate, board, faults, thread: Some(thread) }),
             _ => Err(StageError::Start(last_words(thread).unwrap_or_else(|| "it listens nowhere".to_owned()))),
         }
     }
@@ -137,6 +161,11 @@ impl Actor {
     /// Lets this go wrong on the connections that it accepts from now on, and nothing else.
     pub(super) fn break_on_purpose(&self, faults: Vec<Fault>) {
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// From here on it accepts connections, or lets them wait.
+    pub(super) fn open(&self, open: bool) {
+        self.gate.send_replace(open);
     }
 
     /// Tells it to do something; returns before it is done.
@@ -215,6 +244,12 @@ impl Drop for Actor {
         // No thread outlives the replay, whatever ended that.
         self.thread.take().and_then(last_words);
     }
+}
+
+/// The clock's time, in milliseconds since 1970.
+pub(super) fn clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Waits for a server's thread; tells what went wrong with it, if something did.

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::abroad::{Part, excuse, remark};
 use super::run::{Outcome, Played};
 use super::story::{Scene, Story};
 use super::witness::Witness;
@@ -71,7 +72,7 @@ impl Verdict {
         for (scene, outcome) in story.scenes.iter().zip(&played.outcomes) {
             let number = outcome.connection.map(Witness::link);
             let replayed = number.and_then(|number| seen.iter().find(|link| link.link == number));
-            links.push(judge(scene, outcome, replayed));
+            links.push(judge(scene, outcome, replayed, played.part));
             let returns = outcome.returns.iter().map(|number| Witness::link(*number));
             for number in returns.collect::<Vec<_>>() {
                 links.extend(seen.iter().find(|link| link.link == number && !link.rdb_channel).map(|link| {
@@ -97,7 +98,7 @@ impl Verdict {
             });
         }
         links.sort_by_key(|link| link.recorded.link);
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = remark(played.part).map(str::to_owned).into_iter().collect();
         let (mut digest, mut foreign) = (played.digests, false);
         if let Some((count, offset, name)) = played.unapplied {
             notes.push(format!(
@@ -138,7 +139,7 @@ fn is_scripts_or_modules(name: &str) -> bool {
         || ["EVAL", "EVALSHA", "FCALL", "VADD", "VREM", "VSETATTR"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> LinkVerdict {
+fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>, part: Option<Part>) -> LinkVerdict {
     let recorded = &scene.link;
     let mut found = Vec::new();
     for fault in &outcome.faults {
@@ -191,6 +192,7 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>) -> Li
     }
     let mut notes = outcome.notes.clone();
     notes.extend(scene.lacks.clone());
+    excuse(part, &outcome.uncompared, (recorded, replayed), &mut found, &mut notes);
     if scene.imagined {
         found.push(told("course", "no cut", "what came of it"));
     } else if scene.cut {

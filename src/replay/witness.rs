@@ -99,6 +99,12 @@ impl Witness {
         watching.opened.iter().enumerate().filter(|(_, (.., peer))| from(*peer)).map(|(number, _)| number).collect()
     }
 
+    /// The number of the last connection that this server called so.
+    #[must_use]
+    pub fn number_of(&self, node: usize, id: SessionId) -> Option<usize> {
+        self.lock().opened.iter().rposition(|(known, session, _)| (*known, *session) == (node, id))
+    }
+
     /// The number of a connection in the capture that is made.
     #[must_use]
     pub fn link(number: usize) -> LinkNumber {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{Fault, Shared};
 use crate::engine::clients::SessionId;
@@ -14,7 +14,8 @@ use crate::engine::core::Engine;
 /// What is done to the engine.
 pub type Order = Box<dyn FnOnce(&mut Engine) + Send>;
 
-/// Sees what passes on the connections that others have made to this server.
+/// Sees what passes on the connections that others have made to this server, and where it is to on those to its master. The
+/// peer is the end that connected: on those to a master it is this server.
 pub trait Tap {
     /// A connection was accepted.
     fn opened(&self, id: SessionId, peer: SocketAddr, local: SocketAddr);
@@ -34,6 +35,10 @@ pub struct Direct {
     pub orders: Option<mpsc::Receiver<Order>>,
     /// Who sees what passes.
     pub tap: Option<Box<dyn Tap>>,
+    /// It sees the connections to the master as well.
+    pub taps_links: bool,
+    /// Connections are accepted while this is true; always without it.
+    pub gate: Option<watch::Receiver<bool>>,
     /// Is shown the engine after each batch.
     pub watch: Option<Watch>,
     /// The time, in milliseconds since 1970, in place of the clock's.

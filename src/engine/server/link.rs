@@ -1,5 +1,6 @@
 //! The connections to the master: one, or two where the RDB has its own.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::Shared;
+use crate::engine::clients::SessionId;
 use crate::engine::log::Level;
 use crate::repl::replica::Channel;
 
@@ -36,7 +38,7 @@ struct LinkPipe {
     out: std::cell::RefCell<Vec<u8>>,
     wake: Notify,
     /// What was kept of the input can be handed in again.
-    resumed: std::cell::Cell<bool>,
+    resumed: Cell<bool>,
 }
 
 impl Links {
@@ -81,14 +83,49 @@ pub(super) fn resume(shared: &Rc<Shared>, channel: Channel) {
     }
 }
 
+/// A connection to the master on which somebody looks. Whatever ends it, its end is seen.
+struct Tapped {
+    shared: Rc<Shared>,
+    id: SessionId,
+    by_master: Cell<bool>,
+}
+
+impl Tapped {
+    fn new(shared: &Rc<Shared>, stream: &TcpStream) -> Option<Self> {
+        let tap = shared.direct.tap.as_ref().filter(|_| shared.direct.taps_links)?;
+        let (own, master) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+        let id = shared.engine.borrow_mut().clients.next_id();
+        tap.opened(id, own, master);
+        Some(Self { shared: shared.clone(), id, by_master: Cell::new(false) })
+    }
+
+    /// Bytes were written, or read; none were read where the master has closed it.
+    fn passed(&self, from_us: bool, bytes: &[u8]) {
+        if bytes.is_empty() {
+            self.by_master.set(!from_us);
+        } else if let Some(tap) = &self.shared.direct.tap {
+            tap.passed(self.id, from_us, bytes);
+        }
+    }
+}
+
+impl Drop for Tapped {
+    fn drop(&mut self) {
+        if let Some(tap) = &self.shared.direct.tap {
+            tap.closed(self.id, !self.by_master.get());
+        }
+    }
+}
+
 async fn run(shared: Rc<Shared>, channel: Channel, master: Option<(String, u16)>, pipe: Rc<LinkPipe>) {
     if let Some((host, port)) = master {
         match tokio::time::timeout(CONNECT, TcpStream::connect((host.as_str(), port))).await {
             Ok(Ok(stream)) => {
                 let _ = stream.set_nodelay(true);
                 shared.note(Level::Notice, "Non blocking connect for SYNC fired the event.");
+                let tapped = Tapped::new(&shared, &stream);
                 changed(&shared, channel, true);
-                let _ = serve(&shared, channel, stream, &pipe).await;
+                let _ = serve(&shared, channel, stream, &pipe, tapped.as_ref()).await;
             }
             Ok(Err(error)) => shared.note(Level::Warning, &format!("Error condition on socket for SYNC: {error}")),
             Err(_) => shared.note(Level::Warning, &format!("Timeout connecting to the MASTER {host}:{port}")),
@@ -107,7 +144,13 @@ fn changed(shared: &Rc<Shared>, channel: Channel, connected: bool) {
     shared.after_batch(&mut engine);
 }
 
-async fn serve(shared: &Rc<Shared>, channel: Channel, mut stream: TcpStream, pipe: &LinkPipe) -> std::io::Result<()> {
+async fn serve(
+    shared: &Rc<Shared>,
+    channel: Channel,
+    mut stream: TcpStream,
+    pipe: &LinkPipe,
+    tapped: Option<&Tapped>,
+) -> std::io::Result<()> {
     let (mut reader, writer) = stream.split();
     let (mut input, mut output): (Vec<u8>, Vec<u8>) = (Vec::with_capacity(READ), Vec::new());
     loop {
@@ -115,7 +158,12 @@ async fn serve(shared: &Rc<Shared>, channel: Channel, mut stream: TcpStream, pip
         let mut sent = 0;
         while sent < output.len() {
             match writer.try_write(output.get(sent..).unwrap_or_default()) {
-                Ok(more) => sent += more,
+                Ok(more) => {
+                    if let Some(tapped) = tapped {
+                        tapped.passed(true, output.get(sent..sent + more).unwrap_or_default());
+                    }
+                    sent += more;
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
@@ -128,7 +176,11 @@ async fn serve(shared: &Rc<Shared>, channel: Channel, mut stream: TcpStream, pip
             () = pipe.wake.notified() => {}
             writable = writer.writable(), if !output.is_empty() => writable?,
             read = async { if input.capacity() - input.len() < READ / 2 { input.reserve(READ); } reader.read_buf(&mut input).await }, if !full => {
-                if read? == 0 {
+                let read = read?;
+                if let Some(tapped) = tapped {
+                    tapped.passed(false, input.get(input.len() - read..).unwrap_or_default());
+                }
+                if read == 0 {
                     return Ok(());
                 }
             }

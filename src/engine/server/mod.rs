@@ -322,8 +322,22 @@ async fn next_order(orders: &mut Option<tokio::sync::mpsc::Receiver<Order>>) -> 
 }
 
 async fn accept(shared: Rc<Shared>, listener: TcpListener) {
+    let mut gate = shared.direct.gate.clone();
     loop {
-        match listener.accept().await {
+        let accepted = match &mut gate {
+            None => listener.accept().await,
+            Some(gate) => {
+                if gate.wait_for(|open| *open).await.is_err() {
+                    return;
+                }
+                tokio::select! {
+                    biased;
+                    _ = gate.wait_for(|open| !open) => continue,
+                    accepted = listener.accept() => accepted,
+                }
+            }
+        };
+        match accepted {
             Ok((stream, _)) => enter(&shared, stream),
             Err(error) => {
                 // Out of file descriptors, as a rule: some become free when connections end.

@@ -388,6 +388,8 @@ struct Connection {
     /// The last time that the payload moved.
     progress: Moment,
     soft_since: Option<Moment>,
+    /// An ACK has come since it asked for a sync.
+    acked: bool,
     /// It was given an RDB, and no ACK has come since: whether it has loaded it is not known.
     loads: bool,
 }
@@ -405,6 +407,7 @@ impl Connection {
             ack_time: now,
             progress: now,
             soft_since: None,
+            acked: false,
             loads: false,
         }
     }
@@ -450,6 +453,8 @@ pub struct Master {
     /// Replicas that have let go of an RDB instead of loading it: host and port.
     refusing: BTreeSet<(String, u16)>,
     failover: Failover,
+    /// Nobody is let go on from where it is.
+    denies_partial: bool,
     stats: Stats,
     actions: VecDeque<Action>,
     next_cron: Moment,
@@ -480,6 +485,7 @@ impl Master {
             snapshots: Vec::new(),
             snapshot_count: 0,
             refusing: BTreeSet::new(),
+            denies_partial: false,
             waiting: Vec::new(),
             failover: Failover::None,
             stats: Stats::default(),

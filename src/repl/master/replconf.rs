@@ -136,6 +136,7 @@ impl Master {
         }
         connection.ack_time = now;
         connection.loads = false;
+        connection.acked = true;
         match connection.state {
             State::Online { await_ack: true } | State::SendBulkAndStream | State::BgRdbLoad => {
                 connection.state = State::Online { await_ack: false };

@@ -18,6 +18,8 @@ pub struct ReplicaInfo {
     pub state: &'static str,
     /// The last offset that it acknowledged.
     pub offset: Offset,
+    /// Whether it has acknowledged anything since it asked for a sync.
+    pub acked: bool,
     /// What it has on disk, where it told.
     pub fack: Option<Offset>,
     /// Seconds since its last ACK; 0 unless it is online.
@@ -157,6 +159,7 @@ impl Master {
                 port: connection.facts.port,
                 state: name(connection.state),
                 offset: connection.ack,
+                acked: connection.acked,
                 fack: connection.fack,
                 lag: if online { now.since(connection.ack_time) / 1000 } else { 0 },
                 kind,

@@ -87,7 +87,13 @@ impl Master {
         // What is held for the main connection of a two-channel sync may be out of the window.
         let rdb = self.connections.get(&id).and_then(|connection| connection.facts.rdb);
         let held = self.waiting.iter().any(|waiting| Some(waiting.rdb) == rdb && waiting.byte <= number);
-        if backlog.covers(byte) || (held && backlog.holds(number)) { Ok(number) } else { Err(NoPartial::Window) }
+        let covered = backlog.covers(byte) && !self.denies_partial;
+        if covered || (held && backlog.holds(number)) { Ok(number) } else { Err(NoPartial::Window) }
+    }
+
+    /// From here on every PSYNC is answered with a full sync, or none is on purpose: a replay has recorded ones to be so.
+    pub fn deny_partial(&mut self, on: bool) {
+        self.denies_partial = on;
     }
 
     fn continue_at(&mut self, id: ConnectionId, byte: u64, now: Moment) {
@@ -97,6 +103,7 @@ impl Master {
         connection.next = byte;
         let place = connection.place();
         connection.ack = Offset(0);
+        connection.acked = false;
         connection.ack_time = now;
         let main_channel = connection.facts.rdb.is_some_and(|rdb| self.waiting.iter().any(|w| w.rdb == rdb));
         connection.state = if main_channel { State::BgRdbLoad } else { State::Online { await_ack: false } };
@@ -130,6 +137,7 @@ impl Master {
         };
         connection.pre_psync = pre_psync;
         connection.ack = Offset(0);
+        connection.acked = false;
         connection.ack_time = now;
         connection.progress = now;
         match two_channel {

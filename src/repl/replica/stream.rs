@@ -139,6 +139,13 @@ impl Replica {
         }
     }
 
+    /// Tells the master what has been applied, if the link is up.
+    pub fn acknowledge(&mut self) {
+        if self.is_up() {
+            self.send_ack(self.applied);
+        }
+    }
+
     /// An ACK. After a SYNC that told no offset there is none to acknowledge.
     pub(super) fn send_ack(&mut self, offset: Offset) {
         if self.replid.is_some() && self.script.is_none() {

@@ -4,6 +4,8 @@
 //! offset at which it then stood, and no further, so that what it answers is what it answered. Between steps nothing
 //! happens by itself: the servers neither expire nor ping nor connect again; they take the recording's time for theirs.
 
+mod as_master;
+mod as_replica;
 mod feed;
 mod master;
 
@@ -14,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::feed::is_lost;
+use super::abroad::Part;
+use super::client::Target;
 use super::network::Relay;
 use super::stage::{Actor, Present, StageError};
 use super::story::{Scene, Story};
@@ -50,6 +54,9 @@ pub enum RunError {
     /// Somebody wants it to end.
     #[error("the replay was interrupted")]
     Interrupted,
+    /// A real server takes no connections.
+    #[error("{0} cannot be connected to: {1}")]
+    Unreachable(Target, std::io::Error),
 }
 
 /// How fast.
@@ -96,6 +103,8 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// The numbers of the connections on which its replica came back by itself.
     pub returns: Vec<usize>,
+    /// The beginnings of the names of those facts that a real server is not asked to have as recorded.
+    pub(super) uncompared: Vec<&'static str>,
     /// Recorded ACKs that were not true in the replay.
     pub missed_acks: Vec<Offset>,
     /// What the keyspace made of the recorded stream, against the recorded RDB at the same offset.
@@ -115,6 +124,10 @@ pub struct Played {
     pub groundless: bool,
     /// Others stand for commands that the capture lacks.
     pub synthetic: bool,
+    /// Which side was played, where a real server had the other.
+    pub part: Option<Part>,
+    /// What that server is, as far as it tells.
+    pub server: Option<Dialect>,
 }
 
 /// Plays a story.
@@ -137,6 +150,8 @@ pub struct Director<'a> {
     origin: Option<i64>,
     groundless: bool,
     synthetic: bool,
+    /// See [`Played::part`].
+    part: Option<Part>,
     /// See [`Played::unapplied`], of the servers that have ended.
     unapplied: Option<(u64, i64, String)>,
 }
@@ -187,6 +202,7 @@ impl<'a> Director<'a> {
             origin: None,
             groundless: false,
             synthetic: false,
+            part: None,
             unapplied: None,
         }
     }
@@ -230,13 +246,19 @@ impl<'a> Director<'a> {
         for node in 0..self.nodes.len() {
             self.dismiss(node)?;
         }
-        Ok(Played {
+        Ok(self.played(digests, None))
+    }
+
+    fn played(self, digests: Option<(Dialect, String, String)>, server: Option<Dialect>) -> Played {
+        Played {
             outcomes: self.outcomes,
             digests,
             unapplied: self.unapplied,
             groundless: self.groundless,
             synthetic: self.synthetic,
-        })
+            part: self.part,
+            server,
+        }
     }
 
     /// The step after which each node is needed no more; those that are to the end are not named.
@@ -279,6 +301,14 @@ impl<'a> Director<'a> {
         }
     }
 
+    /// What became of an earlier scene keeps this one from being played.
+    fn break_off(&mut self, at: usize) {
+        if let Some(outcome) = self.outcomes.get_mut(at).filter(|outcome| !outcome.over && outcome.faults.is_empty()) {
+            outcome.over = true;
+            outcome.faults.push("the replay was not gone on with".to_owned());
+        }
+    }
+
     fn stop_if_asked(&self) -> Result<(), RunError> {
         if self.stop.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
     }
@@ -297,18 +327,9 @@ impl<'a> Director<'a> {
             return Ok(());
         }
         let dialect = self.story.nodes.get(number).map_or(Dialect::DEFAULT, |node| node.dialect);
-        let mut settings: Vec<(&str, String)> =
-            SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        settings.push(("repl-backlog-size", self.what_if.backlog.unwrap_or_else(|| self.ample()).to_string()));
-        if self.what_if.is_of_time() {
-            settings.push(("repl-timeout", self.what_if.timeout.unwrap_or(TIMEOUT).to_string()));
-            let limit = self.what_if.output_limit.clone().unwrap_or_else(|| OUTPUT_LIMIT.to_owned());
-            settings.push(("client-output-buffer-limit", limit));
-        }
+        let (what_if, ample) = (self.what_if.clone(), self.ample());
         let actor = Actor::start(number, dialect, &self.present, &self.witness, move |engine| {
-            for (name, value) in &settings {
-                engine.directive(name, value);
-            }
+            furnish(engine, &what_if, ample);
         })?;
         if let Some(node) = self.nodes.get_mut(number) {
             *node = Some(Playing { actor, source: Source::Nothing, replid: None, fed: Offset(0) });
@@ -611,6 +632,18 @@ const TIMEOUT: u64 = 60;
 
 /// What servers have unless they are told otherwise.
 const OUTPUT_LIMIT: &str = "replica 268435456 67108864 60";
+
+/// Sets a server up.
+fn furnish(engine: &mut Engine, what_if: &WhatIf, ample: u64) {
+    for (name, value) in SETTINGS {
+        engine.directive(name, value);
+    }
+    engine.directive("repl-backlog-size", &what_if.backlog.unwrap_or(ample).to_string());
+    if what_if.is_of_time() {
+        engine.directive("repl-timeout", &what_if.timeout.unwrap_or(TIMEOUT).to_string());
+        engine.directive("client-output-buffer-limit", what_if.output_limit.as_deref().unwrap_or(OUTPUT_LIMIT));
+    }
+}
 
 /// What every server of a replay is set to: what a replica asks for that the recorded master still had, it has as well.
 const SETTINGS: &[(&str, &str)] = &[
