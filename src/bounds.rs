@@ -339,6 +339,12 @@ pub const MAX_FINE_MARKS: usize = 1 << 20;
 /// The longest stand-in command of a replay, in bytes of its payload.
 pub const STAND_IN: u64 = 64 << 10;
 
+/// How many keys a replay lists that differ between a recorded RDB and what the stream has made.
+pub const MAX_KEYS_LISTED: usize = 20;
+
+/// How many holes of a stream a replay fills; it goes no further than to the next one.
+pub const MAX_HOLES: usize = 1 << 12;
+
 /// The largest backlog that a replay gives a server, and so the most that stands for what a capture lacks.
 pub const MAX_REPLAY_BACKLOG: u64 = 1 << 30;
 

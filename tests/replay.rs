@@ -96,7 +96,9 @@ fn altered(folder: &TempDir, capture: &str, words: &[u8], skip: usize) -> String
 #[test]
 fn what_was_altered_in_a_recording_is_found() {
     let folder = TempDir::new().unwrap();
-    let cases: [(&str, &[u8], usize, &str); 5] = [
+    let cases: [(&str, &[u8], usize, &str); 6] = [
+        // A key in one of two records of the same stream.
+        ("r40-s05_chain_psync2.pcap", b"$4\r\nINCR\r\n$", 4, "stream.bytes"),
         // The length of an ACK's last word: what follows is no command.
         ("r70-s03_partial.pcap", b"ACK\r\n$", 0, "course"),
         // An ACK, which is now of a place where no command ends.
@@ -357,4 +359,40 @@ fn a_slow_network_changes_nothing_unless_somebody_loses_patience() {
     // Time without a pace is none.
     let output = repltool(&["replay", "r70-s01_full_disk.pcap", "--delay", "1s", "--speed", "max"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// The frames of a capture: the header of each, and its bytes.
+fn frames(capture: &Path) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let bytes = fs::read(capture).unwrap();
+    let (head, mut rest) = bytes.split_at(24);
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let size = 16 + u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+        frames.push(rest[..size].to_vec());
+        rest = &rest[size..];
+    }
+    (head.to_vec(), frames)
+}
+
+#[test]
+fn what_a_capture_lost_of_the_stream_is_gone_over() {
+    let folder = TempDir::new().unwrap();
+    let (head, mut all) = frames(&captures().join("r70-s01_full_disk.pcap"));
+    // The frames with commands of the stream, and ACKs between them.
+    let writes: Vec<usize> =
+        (0..all.len()).filter(|at| all[*at].windows(10).any(|words| words == b"$4\r\nINCR\r\n")).collect();
+    assert!(writes.len() > 2, "there are such");
+    all.remove(writes[1]);
+    let lossy = folder.path().join("lossy.pcap");
+    fs::write(&lossy, [head, all.concat()].concat()).unwrap();
+    let (verdict, code) = replay(&[lossy.to_str().unwrap()]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{verdict:#}");
+    let link = &verdict["links"][0];
+    assert!(link["notes"][0].as_str().unwrap().contains("others stand for what is not whole"), "{link:#}");
+    assert_eq!(link["replayed"]["stream"]["last_offset"], link["recorded"]["stream"]["last_offset"]);
+    assert_eq!(verdict["digest"]["master"], Value::Null, "nothing is claimed of the data");
+    // The story says the same without being played.
+    let output = repltool(&["replay", "--dry-run", lossy.to_str().unwrap()]);
+    let story = String::from_utf8(output.stdout).unwrap();
+    assert!(story.contains("others stand for what is not whole") && !story.contains("only"), "{story}");
 }

@@ -62,6 +62,21 @@ impl Engine {
         all
     }
 
+    /// The digests of all values, with their databases and keys, in the order of these.
+    #[must_use]
+    pub fn digests_of_keys(&self, dialect: Dialect, now: i64) -> Vec<(u32, Vec<u8>, Digest)> {
+        let mut all = Vec::new();
+        for db in 0..self.keyspace.databases() {
+            for (key, entry) in self.keyspace.iter(db) {
+                let mut digest = Digest::default();
+                value(&mut digest, entry, dialect, now);
+                all.push((db as u32, key.to_vec(), digest));
+            }
+        }
+        all.sort_unstable_by(|(db, key, _), (other_db, other, _)| (db, key).cmp(&(other_db, other)));
+        all
+    }
+
     /// The digest of one value, without its key; zeros where there is none.
     #[must_use]
     pub fn digest_value(&self, db: usize, key: &[u8], dialect: Dialect, now: i64) -> Digest {

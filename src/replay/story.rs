@@ -28,8 +28,6 @@ pub struct Recorder {
     /// The highest offset that each master has sent to anyone.
     highs: Vec<u64>,
     tapes: Tapes,
-    /// Payloads and streams are kept, not only told of.
-    keeps: bool,
     now: Stamp,
     error: Option<SpillError>,
 }
@@ -48,6 +46,10 @@ struct Heard {
     acks: Vec<(FrameNumber, Offset)>,
     /// The highest offset that the master had sent to anyone when it granted the sync.
     high: u64,
+    /// The offset after the last command of the stream.
+    decoded: Option<Offset>,
+    /// Bytes of the stream are missing, and no whole command has come since.
+    in_hole: bool,
     /// The offset after what came at once.
     burst: Option<u64>,
     /// The first frame in which an end said what is none of the protocol.
@@ -63,8 +65,7 @@ impl Recorder {
             heard: HashMap::new(),
             masters: HashMap::new(),
             highs: Vec::new(),
-            tapes: Tapes::default(),
-            keeps,
+            tapes: if keeps { Tapes::default() } else { Tapes::that_count() },
             now: Stamp::default(),
             error: None,
         }
@@ -84,9 +85,13 @@ impl Recorder {
     }
 
     /// An element of a stream ends at this offset.
-    fn streamed(&mut self, link: LinkNumber, offset: Option<Offset>, now: Stamp) {
+    fn streamed(&mut self, link: LinkNumber, offset: Option<Offset>, bytes: u64, now: Stamp) {
         let Some(Offset(offset)) = offset else { return };
         let heard = self.heard.entry(link).or_default();
+        heard.decoded = Some(Offset(offset));
+        if std::mem::take(&mut heard.in_hole) {
+            self.tapes.resumed(link, Offset(offset.saturating_sub(bytes)));
+        }
         if let Some(high) = heard.master.and_then(|master| self.highs.get_mut(master)) {
             *high = offset.max(*high);
         }
@@ -124,8 +129,9 @@ impl Recorder {
                     heard.high = heard.master.and_then(|master| self.highs.get(master)).copied().unwrap_or(0);
                 }
             }
-            Kind::Gap { .. } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
-                self.tapes.gap(link);
+            Kind::Gap { bytes } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
+                let heard = self.heard.entry(link).or_default();
+                heard.in_hole = self.tapes.gap(link, bytes, heard.decoded);
             }
             Kind::Malformed { .. } => {
                 if let Some(from) = event.from {
@@ -147,11 +153,10 @@ impl Sink for Recorder {
         self.summaries.event(event);
         let Some(link) = event.link.filter(|_| event.phase != Phase::Client) else { return };
         match event.kind {
-            Kind::Write { offset, .. } | Kind::GetAck { offset, .. } => {
-                self.streamed(link, offset, event.stamp);
-            }
-            Kind::Heartbeat { offset, .. } if event.from == Some(Side::Master) => {
-                self.streamed(link, offset, event.stamp);
+            Kind::Write { offset, command, .. } => self.streamed(link, offset, command.bytes(), event.stamp),
+            Kind::GetAck { offset, bytes } => self.streamed(link, offset, bytes, event.stamp),
+            Kind::Heartbeat { offset, bytes } if event.from == Some(Side::Master) => {
+                self.streamed(link, offset, bytes, event.stamp);
             }
             Kind::Ack { offset, .. } => {
                 let acks = &mut self.heard.entry(link).or_default().acks;
@@ -166,17 +171,13 @@ impl Sink for Recorder {
     }
 
     fn payload(&mut self, link: LinkNumber, bytes: &[u8]) {
-        if self.keeps
-            && let Err(error) = self.tapes.payload(link, bytes)
-        {
+        if let Err(error) = self.tapes.payload(link, bytes) {
             self.error.get_or_insert(error);
         }
     }
 
     fn stream(&mut self, link: LinkNumber, bytes: &[u8]) {
-        if self.keeps
-            && let Err(error) = self.tapes.stream(link, bytes, self.now)
-        {
+        if let Err(error) = self.tapes.stream(link, bytes, self.now) {
             self.error.get_or_insert(error);
         }
     }
@@ -342,6 +343,9 @@ impl Story {
         if link.sync.kind == SyncKind::Full {
             match rdb {
                 None => return Err("the RDB never came".to_owned()),
+                Some(rdb) if !rdb.complete && link.gaps > 0 => {
+                    return Err("the capture lacks bytes of its RDB".to_owned());
+                }
                 Some(rdb) if !rdb.complete => return Err(format!("only {} bytes of its RDB came", rdb.bytes)),
                 Some(_) => {}
             }
@@ -354,20 +358,35 @@ impl Story {
         };
         let mut end = stream.and_then(|stream| stream.last).unwrap_or(start).max(start);
         let mut lacks = None;
+        let mut holes: Vec<(u64, u64)> = Vec::new();
         if link.stream_gaps > 0 {
-            end = start.advanced_by(self.tapes.get(link.link).map_or(0, Recording::whole)).min(end);
-            lacks = Some(format!(
-                "the capture lacks {} bytes of the stream; it is played up to offset {end} only",
-                link.stream_gaps
-            ));
+            self.tapes.settle(link.link, start);
+            let recording = self.tapes.get(link.link);
+            end = start.advanced_by(recording.map_or(0, Recording::whole)).min(end);
+            holes = recording.iter().flat_map(|recording| recording.holes()).collect();
+            let reach = match stream.and_then(|stream| stream.last) {
+                Some(last) if end < last => format!("; it is played up to offset {end} only"),
+                _ => String::new(),
+            };
+            let filled = match holes.first() {
+                Some((from, _)) => {
+                    format!(", and others stand for what is not whole from offset {} on", start.advanced_by(*from))
+                }
+                None => String::new(),
+            };
+            lacks = Some(format!("the capture lacks {} bytes of the stream{filled}{reach}", link.stream_gaps));
         }
+        let in_hole = |offset: Offset| {
+            let place = offset.0.saturating_sub(start.0);
+            holes.iter().any(|(from, to)| *from < place && place < *to)
+        };
         let replica = Endpoint { port: link.replica_port.unwrap_or(0), ..link.replica };
         let replica = if replica.port == 0 { link.replica } else { replica };
         let (master, replica) = (self.node(link.master, assumed), self.node(replica, assumed));
         let granted = if midstream { link.opened } else { heard.granted.unwrap_or(link.opened) };
         let mut acks = heard.acks;
         // A replica cannot have applied what did not come.
-        acks.retain(|(_, offset)| lacks.is_none() || *offset <= end);
+        acks.retain(|(_, offset)| lacks.is_none() || (*offset <= end && !in_hole(*offset)));
         Ok(Scene {
             link: link.clone(),
             master,

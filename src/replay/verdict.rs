@@ -183,11 +183,26 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>, part:
             ..told("acks", &format!("an ACK of {offset} after a higher one"), "ACKs that only grow")
         });
     }
-    if outcome.consistent == Some(false) {
+    for (recorded, replayed) in &outcome.inconsistent {
         found.push(Difference {
             offset: Some(scene.start),
             packet: Some(scene.granted.frame),
-            ..told("data", "the recorded RDB", "other data from the stream up to the same offset")
+            ..told("data", recorded, replayed)
+        });
+    }
+    if let Some(contradiction) = &outcome.contradiction {
+        let word = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+        let what = match &contradiction.command {
+            Some((name, key)) if !key.is_empty() => {
+                format!("byte {} of the stream, in {} {}", contradiction.byte, word(name), word(key))
+            }
+            Some((name, _)) => format!("byte {} of the stream, in {}", contradiction.byte, word(name)),
+            None => format!("byte {} of the stream", contradiction.byte),
+        };
+        found.push(Difference {
+            offset: Some(Offset::before_byte(contradiction.byte)),
+            packet: contradiction.frame.map(FrameNumber),
+            ..told("stream.bytes", &what, &format!("another one, as link {} has it", contradiction.other))
         });
     }
     let mut notes = outcome.notes.clone();

@@ -44,11 +44,13 @@ impl Director<'_> {
         while let Some(fed) = self.node(number).map(|node| node.fed).filter(|fed| *fed < until) {
             self.stop_if_asked()?;
             let mut piece = vec![0; REPLAY_PIECE];
-            let Some((size, time)) = self.story.tapes.read(lineage, fed, until, &mut piece)? else {
+            let Some(read) = self.story.tapes.read(lineage, fed, until, &mut piece)? else {
                 return Ok(false);
             };
+            let size = read.size;
             piece.truncate(size);
-            self.arrive(time);
+            self.synthetic |= read.stands_in;
+            self.arrive(read.millis);
             let present = self.present.get();
             self.order(number, move |engine| engine.tape(&piece, present))?;
             if let Some(node) = self.nodes.get_mut(number).and_then(Option::as_mut) {

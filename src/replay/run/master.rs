@@ -1,35 +1,14 @@
 //! What a master is before it grants a sync: its data, its place, what it has still and what it has not.
 
 use super::{Director, RunError, Source};
-use crate::bounds::{MAX_REPLAY_BACKLOG, REPLAY_PIECE, STAND_IN};
-use crate::engine::{Dialect, Engine};
+use crate::bounds::{MAX_KEYS_LISTED, MAX_REPLAY_BACKLOG, REPLAY_PIECE, STAND_IN};
+use crate::engine::{Dialect, Digest, Engine};
 use crate::repl::event::{Replid, Transfer};
 use crate::repl::replica::CachedMaster;
 use crate::repl::summary::SyncKind;
 use crate::replay::story::{Scene, is_two_channel};
+use crate::replay::tape::stand_in;
 use crate::units::{LinkNumber, Offset};
-
-/// A command of so many bytes that changes nothing; newlines, which count as well, where it is too short for one.
-fn stand_in(size: u64) -> Vec<u8> {
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let publish = |payload: usize| {
-        let mut bytes = Vec::new();
-        let payload = vec![b'.'; payload];
-        crate::resp::encode(&mut bytes, [&b"PUBLISH"[..], b"-", &payload].into_iter());
-        bytes
-    };
-    let least = publish(0).len();
-    // The payload's length takes digits of its own.
-    let fits = (0..8).find_map(|digits| {
-        let bytes = publish(size.checked_sub(least + digits)?);
-        (bytes.len() == size).then_some(bytes)
-    });
-    match fits {
-        Some(bytes) => bytes,
-        None if size > least => publish(size.saturating_sub(least + 8)),
-        None => vec![b'\n'; size],
-    }
-}
 
 impl Director<'_> {
     /// Gives a master the data of a recorded RDB, and its place.
@@ -235,28 +214,64 @@ impl Director<'_> {
         let recorded = loading.digest(dialect, present);
         let Some(node) = self.node(scene.master) else { return Ok(()) };
         let replayed = node.actor.ask(move |engine| engine.digest(dialect, present))?;
+        if recorded == replayed {
+            return Ok(());
+        }
+        let replayed = node.actor.ask(move |engine| engine.digests_of_keys(dialect, present))?;
+        let differences = differing(&loading.digests_of_keys(dialect, present), &replayed);
         if let Some(outcome) = self.outcomes.get_mut(at) {
-            outcome.consistent = Some(recorded == replayed);
+            outcome.inconsistent = differences;
         }
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A key with its database, and its value's digest.
+type KeyDigest = (u32, Vec<u8>, Digest);
 
-    #[test]
-    fn stand_ins_have_any_length() {
-        for missing in (1..3000).chain([65_536, 65_537, 1_000_000]) {
-            let (mut left, mut bytes) = (missing, Vec::new());
-            while left > 0 {
-                let piece = stand_in(left.min(STAND_IN));
-                assert!(!piece.is_empty() && piece.len() as u64 <= left, "{missing}");
-                left -= piece.len() as u64;
-                bytes.extend(piece);
+/// In which keys two keyspaces differ: what the recorded one has, and what the replayed one. Both are in order.
+fn differing(recorded: &[KeyDigest], replayed: &[KeyDigest]) -> Vec<(String, String)> {
+    let name = |(db, key, _): &KeyDigest| format!("{} in database {db}", String::from_utf8_lossy(key));
+    let mut found = Vec::new();
+    let (mut one, mut other) = (recorded.iter().peekable(), replayed.iter().peekable());
+    let order = |(db, key, _): &KeyDigest| (*db, key.clone());
+    loop {
+        let (before, after) = match (one.peek(), other.peek()) {
+            (None, None) => break,
+            (Some(own), Some(others)) if order(own) == order(others) => {
+                let same = own.2 == others.2;
+                let pair = (
+                    format!("{}, one value", name(own)),
+                    "another value from the stream up to the same offset".to_owned(),
+                );
+                (one.next(), other.next());
+                if same {
+                    continue;
+                }
+                pair
             }
-            assert_eq!(bytes.len() as u64, missing);
+            (Some(own), others) if others.is_none_or(|others| order(own) < order(others)) => {
+                let pair = (name(own), "no such key from the stream up to the same offset".to_owned());
+                one.next();
+                pair
+            }
+            (_, Some(others)) => {
+                let pair =
+                    ("no such key".to_owned(), format!("{} from the stream up to the same offset", name(others)));
+                other.next();
+                pair
+            }
+            (_, None) => break,
+        };
+        if found.len() == MAX_KEYS_LISTED {
+            found.push(("more keys".to_owned(), "differ than are listed".to_owned()));
+            break;
         }
+        found.push((before, after));
     }
+    if found.is_empty() {
+        // What is of no one key, such as an empty database.
+        found.push(("the recorded RDB".to_owned(), "other data from the stream up to the same offset".to_owned()));
+    }
+    found
 }

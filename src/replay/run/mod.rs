@@ -21,6 +21,7 @@ use super::client::Target;
 use super::network::Relay;
 use super::stage::{Actor, Present, StageError};
 use super::story::{Scene, Story};
+use super::tape::Contradiction;
 use super::what_if::WhatIf;
 use super::witness::Witness;
 use crate::bounds::{MAX_REPLAY_BACKLOG, MAX_RETURNS};
@@ -107,8 +108,10 @@ pub struct Outcome {
     pub(super) uncompared: Vec<&'static str>,
     /// Recorded ACKs that were not true in the replay.
     pub missed_acks: Vec<Offset>,
-    /// What the keyspace made of the recorded stream, against the recorded RDB at the same offset.
-    pub consistent: Option<bool>,
+    /// Where what was recorded of its stream is not what was recorded of the same offsets elsewhere.
+    pub contradiction: Option<Contradiction>,
+    /// What the stream has made of the data, against the recorded RDB at the same offset; what either has.
+    pub inconsistent: Vec<(String, String)>,
 }
 
 /// The end of a replay.
@@ -242,6 +245,7 @@ impl<'a> Director<'a> {
             }
         }
         self.stop_if_asked()?;
+        self.compare_copies()?;
         let digests = self.digests()?;
         for node in 0..self.nodes.len() {
             self.dismiss(node)?;
@@ -259,6 +263,14 @@ impl<'a> Director<'a> {
             part: self.part,
             server,
         }
+    }
+
+    /// Links of one history must have the same bytes at the same offsets.
+    fn compare_copies(&mut self) -> Result<(), RunError> {
+        for (scene, outcome) in self.story.scenes.iter().zip(&mut self.outcomes).filter(|(scene, _)| !scene.imagined) {
+            outcome.contradiction = self.story.tapes.contradiction(scene.link.link)?;
+        }
+        Ok(())
     }
 
     /// The step after which each node is needed no more; those that are to the end are not named.
