@@ -993,7 +993,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__replay)
-            opts="-w -f -h -V --link --speed --dry-run --write --cut-at --repl-backlog-size --find-backlog --compat --format --json --color --help --version"
+            opts="-w -f -h -V --link --speed --dry-run --write --cut-at --repl-backlog-size --find-backlog --to --listen --as --masterauth --masteruser --compat --format --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1020,6 +1020,26 @@ _repltool() {
                     return 0
                     ;;
                 --repl-backlog-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -W "replica master" -- "${cur}"))
+                    return 0
+                    ;;
+                --masterauth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --masteruser)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -212,6 +212,12 @@ complete -c repltool -n "__fish_repltool_using_subcommand replay" -l speed -d 'H
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -s w -l write -d 'Write the replayed conversation to this capture' -r -F
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -l cut-at -d 'What if: cut the link when its replica has applied this offset, or when packet:N has come; it comes back by itself' -r
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -l repl-backlog-size -d 'What if: with this backlog, not one in which everything holds that held. For bytes that the capture lacks others stand, as many as there were' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l to -d 'Do what the recorded replica did to this real master; several, by commas or by repeating the option, one after the other. It is asked as the recorded one was, in the first place with the recorded history and offset; what is compared is whether it answers with a full or a partial sync, and how the RDB travels' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l listen -d 'Wait here for a real replica, and feed it the recorded master\'s side at the recorded offsets; several, one after the other. Afterwards it is asked for its DEBUG DIGEST. Without a host on 127.0.0.1' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l as -d 'The side that is played, a real server having the other: `replica` with --to, `master` with --listen' -r -f -a "replica\t'The recorded replica\'s'
+master\t'The recorded master\'s'"
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l masterauth -d 'The password between master and replica: said to the master of --to, asked of the replica of --listen' -r
+complete -c repltool -n "__fish_repltool_using_subcommand replay" -l masteruser -d 'The user whose password that is' -r
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -l compat -d 'Which server those are of which the capture does not tell: redis-2.8 to redis-8.2, valkey-8.1 or valkey-9.1' -r
 complete -c repltool -n "__fish_repltool_using_subcommand replay" -s f -l format -d 'The form of the output' -r -f -a "text\t'For people'
 json\t'For programs: JSON Lines from sniff, one object from report'"

@@ -13,7 +13,7 @@ use crate::repl::event::Side;
 use crate::repl::summary::SyncKind;
 use crate::replay::abroad::{Part, Partner};
 use crate::replay::client::{Client, Target};
-use crate::replay::stage::Actor;
+use crate::replay::stage::{Actor, clock};
 use crate::replay::story::Scene;
 use crate::units::Offset;
 
@@ -31,6 +31,8 @@ const OWN: &[&str] = &["acks"];
 struct Known {
     address: Option<Target>,
     dialect: Option<Dialect>,
+    /// How often it had answered its master with an error before.
+    errors: Option<u64>,
     /// Its last connection.
     session: Option<SessionId>,
 }
@@ -178,12 +180,12 @@ impl Director<'_> {
         partner: &Partner,
     ) -> Result<bool, RunError> {
         let mut tries = 1;
-        while !self.acknowledges(scene, known, scene.start) {
+        while !self.acknowledges(scene, known, Offset(0)) {
             self.stop_if_asked()?;
             let full = scene.link.sync.kind != SyncKind::Partial;
             let gone = self.is_gone(scene, known);
             if known.dialect.is_none() {
-                known.dialect = identity(known, partner);
+                identify(known, partner);
             }
             if !gone || !full || tries == TRIES {
                 let what = if !full { "its link" } else { "the RDB" };
@@ -202,7 +204,7 @@ impl Director<'_> {
             }
         }
         if known.dialect.is_none() {
-            known.dialect = identity(known, partner);
+            identify(known, partner);
         }
         // The recorded replica had not applied what came last, and asked for it again; this one will not, if it has it.
         let until = scene.applied;
@@ -292,7 +294,12 @@ impl Director<'_> {
         known: &Known,
         partner: &Partner,
     ) -> Result<Option<(Dialect, String, String)>, RunError> {
-        let told = digest(known, partner);
+        let told = digest(known, partner).map(|(digest, errors)| {
+            if errors > 0 {
+                self.note(at, format!("the replica has answered {errors} commands of the stream with an error"));
+            }
+            digest
+        });
         let (dialect, replica) = match (known.dialect, told) {
             (Some(dialect), Ok(digest)) => (dialect, digest),
             (_, Err(why)) => {
@@ -304,22 +311,33 @@ impl Director<'_> {
                 return Ok(None);
             }
         };
-        let present = self.present.get();
         let Some(actor) = self.master(scene) else { return Ok(None) };
-        let master = actor.ask(move |engine: &mut Engine| engine.digest(dialect, present).to_string())?;
+        if actor.standing().unapplied > 0 {
+            // That it is not to be compared with ours is no reason to keep it back.
+            self.note(at, format!("DEBUG DIGEST of the replica, as {dialect}: {replica}"));
+            return Ok(None);
+        }
+        // What has expired counts by the clock of the replica, where its version looks at it.
+        let master = actor.ask(move |engine: &mut Engine| engine.digest(dialect, clock()).to_string())?;
         Ok(Some((dialect, master, replica)))
     }
 }
 
-fn identity(known: &Known, partner: &Partner) -> Option<Dialect> {
-    let mut client = Client::connect(known.address.as_ref()?).ok()?;
-    client.identity(partner.credentials.as_ref()).ok()
+fn identify(known: &mut Known, partner: &Partner) {
+    let client = known.address.as_ref().and_then(|address| Client::connect(address).ok());
+    if let Some(mut client) = client {
+        known.dialect = client.identity(partner.credentials.as_ref()).ok();
+        known.errors = client.errors(partner.credentials.as_ref()).ok().flatten();
+    }
 }
 
-fn digest(known: &Known, partner: &Partner) -> Result<String, String> {
+/// What the replica holds, and how many commands of the stream it has answered with an error.
+fn digest(known: &Known, partner: &Partner) -> Result<(String, u64), String> {
     let Some(address) = &known.address else { return Err("it told no port on which to ask it".to_owned()) };
     let mut client = Client::connect(address).map_err(|error| format!("{address}: {error}"))?;
     let answer = client.ask(&["DEBUG", "DIGEST"], partner.credentials.as_ref());
     let digest = answer.map_err(|error| format!("it answers DEBUG DIGEST with {error}"))?;
-    Ok(String::from_utf8_lossy(&digest).into_owned())
+    let errors = client.errors(partner.credentials.as_ref()).ok().flatten();
+    let errors = errors.zip(known.errors).map_or(0, |(after, before)| after.saturating_sub(before));
+    Ok((String::from_utf8_lossy(&digest).into_owned(), errors))
 }
