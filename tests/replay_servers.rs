@@ -346,6 +346,20 @@ fn what_makes_no_sense_together_is_refused() {
     assert_eq!(wrong, "repltool: --listen plays the master's side to a real replica: --as master\n");
 }
 
+#[test]
+fn one_replica_is_played_and_the_others_are_named() {
+    let output = repltool(&["replay", "--dry-run", "r40-s05_chain_psync2.pcap", "--listen", "0", "--as", "master"]);
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("is left out: one replica is played, that of link 1\n"), "{said}");
+    // It follows another master in the end, whose place is taken by the one.
+    let replica = Server::Redis62.start(&[]);
+    let (verdict, code) = listen(&replica, &["r40-s05_chain_psync2.pcap"]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{verdict:#}");
+    let recorded = verdict["links"].as_array().unwrap().iter().filter(|link| !link["replayed"].is_null()).count();
+    assert_eq!(kinds(&verdict).len(), recorded);
+}
+
 fn interrupt(child: &Child) {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }

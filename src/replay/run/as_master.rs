@@ -5,7 +5,7 @@
 //! then it is this end that closes.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Director, Played, Playing, RunError, Source, furnish, millis};
 use crate::engine::{Dialect, Engine, Follower, SessionId};
@@ -144,10 +144,19 @@ impl Director<'_> {
     /// Waits until a replica has come and been granted a sync.
     fn meet(&mut self, at: usize, scene: &Scene, known: &mut Known) -> Result<bool, RunError> {
         let before = known.session;
-        let is_new = |follower: &&Follower| follower.granted && Some(follower.connection) != before;
+        let port = known.address.as_ref().map(|address| address.port);
+        // Others may have come as well: the one that was fed is the one that goes on.
+        let is_new = |follower: &&Follower| {
+            follower.granted && Some(follower.connection) != before && port.is_none_or(|port| follower.port == port)
+        };
         let Some(actor) = self.master(scene) else { return Ok(false) };
         let came = loop {
-            let came = actor.wait(PATIENCE, self.stop, |standing| standing.followers.iter().any(|it| is_new(&it)));
+            // What others do meanwhile makes the waiting no longer.
+            let until = Instant::now() + PATIENCE;
+            actor.wait(PATIENCE, self.stop, |standing| {
+                standing.followers.iter().any(|it| is_new(&it)) || Instant::now() >= until
+            });
+            let came = actor.standing().followers.iter().any(|it| is_new(&it));
             // The first one may take as long as it takes somebody to tell it to come.
             if came || before.is_some() {
                 break came;
