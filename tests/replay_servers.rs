@@ -182,6 +182,21 @@ fn a_valkey_9_1_ends_as_the_recorded_replica_did() {
 }
 
 #[test]
+fn two_channels_are_two_again() {
+    let cases =
+        [(Server::Redis82, "--repl-rdb-channel", 4), (Server::Valkey91, "--dual-channel-replication-enabled", 5)];
+    for (server, option, story) in cases {
+        let (capture, digest, syncs) = STORIES[story];
+        let replica = server.start(&[option, "yes"]);
+        let (verdict, code) = listen(&replica, &[capture]);
+        assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{verdict:#}");
+        let sync = &verdict["links"][0]["replayed"]["sync"];
+        assert!(["rdb-channel", "dual-channel"].contains(&sync["transfer"].as_str().unwrap()), "{verdict:#}");
+        assert_eq!((kinds(&verdict), &verdict["digest"]["replica"]), (syncs.to_vec(), &Value::from(digest)));
+    }
+}
+
+#[test]
 fn a_backlog_that_was_overrun_is_overrun_again() {
     // What the replica asks for then the master has, as a matter of fact.
     let replica = Server::Redis70.start(&[]);
