@@ -306,6 +306,18 @@ fn real_masters_are_asked_as_the_recorded_one_was() {
 }
 
 #[test]
+fn at_the_recordings_pace_the_replica_is_away_as_long() {
+    let master = Server::Redis70.start(&["--repl-diskless-sync", "no"]);
+    let to = format!("127.0.0.1:{}", master.port);
+    let began = Instant::now();
+    let arguments = ["replay", "-f", "json", "r70-s03_partial.pcap", "--to", &to, "--as", "replica", "--speed", "0.5"];
+    let verdict = json(&repltool(&arguments));
+    assert_eq!(verdict["reproduced"], true, "{verdict:#}");
+    // The last link begins 1.59 s behind the first.
+    assert!(began.elapsed() > Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_master_that_has_another_transfer_is_found() {
     let master = Server::Redis82.start(&["--repl-diskless-sync-delay", "0"]);
     let to = format!("127.0.0.1:{}", master.port);
