@@ -46,9 +46,12 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let witness = Witness::new(writer);
     let (word, places) = if args.to.is_empty() { ("listen", &args.listen) } else { ("to", &args.to) };
+    // Before anybody is kept waiting for a name that does not resolve.
+    let listens = args.listen.iter().map(|place| place.address().with_context(|| format!("--listen {place}")));
+    let listens = listens.collect::<anyhow::Result<Vec<SocketAddr>>>()?;
     let mut plays = Vec::new();
-    for place in places {
-        match play(story, &witness, args, stop, place) {
+    for (number, place) in places.iter().enumerate() {
+        match play(story, &witness, args, stop, (place, listens.get(number))) {
             Ok(played) => plays.push(Ok(played)),
             // The others are tried all the same.
             Err(RunError::Unreachable(place, error)) if places.len() > 1 => {
@@ -103,22 +106,19 @@ pub(super) fn run(
     })
 }
 
-/// Plays the story with one real server.
+/// Plays the story with one real server: that at the place, or one that comes to the address.
 fn play(
     story: &mut Story,
     witness: &Witness,
     args: &ReplayArgs,
     stop: &AtomicBool,
-    place: &Target,
+    (place, address): (&Target, Option<&SocketAddr>),
 ) -> Result<Played, RunError> {
     let credentials = args.masterauth.clone().map(|password| Credentials { user: args.masteruser.clone(), password });
     let partner = Partner { credentials, place: place.clone() };
     let director = Director::new(story, witness.clone(), args.speed.unwrap_or(Speed::Full), what_if(args), stop);
-    if !args.to.is_empty() {
-        return director.play_to_master(&partner);
-    }
-    let address = place.address().map_err(|error| RunError::Unreachable(place.clone(), error))?;
-    director.play_to_replica(address, &partner, |address| {
+    let Some(address) = address else { return director.play_to_master(&partner) };
+    director.play_to_replica(*address, &partner, |address| {
         let _ = writeln!(std::io::stderr().lock(), "{}", invitation(address));
     })
 }

@@ -56,6 +56,8 @@ pub struct Standing {
 pub struct Follower {
     /// Its connection.
     pub connection: SessionId,
+    /// The port that it announced; 0 where it did not.
+    pub port: u16,
     /// The last offset that it acknowledged.
     pub ack: Offset,
     /// Bytes of the stream that it has still to be sent.
@@ -239,6 +241,7 @@ impl Engine {
         let replicas = self.master.replicas(Moment(0));
         let follower = |replica: master::ReplicaInfo| Follower {
             connection: SessionId(replica.connection.0),
+            port: replica.port,
             ack: replica.offset,
             pending: replica.pending,
             acked: replica.acked,

@@ -3,6 +3,7 @@
 use super::client::Target;
 use super::story::{Left, Scene, Story};
 use super::verdict::Difference;
+use crate::rdb::Format;
 use crate::repl::event::Transfer;
 use crate::repl::replica::Credentials;
 use crate::repl::summary::LinkSummary;
@@ -44,11 +45,16 @@ impl Story {
     }
 }
 
-/// Why a real replica cannot have the recorded transfer: it did not say that it can.
+/// Why a real replica cannot have the recorded transfer: it did not say that it can, or what it reads travels otherwise.
 fn unable(recorded: &LinkSummary, replayed: &LinkSummary) -> Option<String> {
     let transfer = recorded.sync.transfer.filter(|transfer| Some(*transfer) != replayed.sync.transfer)?;
     let needed = match transfer {
-        Transfer::Disk => return None,
+        Transfer::Disk => {
+            let format = |link: &LinkSummary| Some(link.rdb.as_ref()?.summary.header?.format);
+            let older = (format(recorded), format(replayed)) == (Some(Format::Valkey), Some(Format::Redis));
+            let why = "the replica reads older RDBs only, which a Valkey 9 sends without a file in between";
+            return older.then(|| why.to_owned());
+        }
         Transfer::Diskless => "eof",
         Transfer::RdbChannel => "rdb-channel-repl",
         Transfer::DualChannel => "dual-channel",

@@ -126,12 +126,25 @@ impl Client {
         let info = self.ask(&["INFO", "server"], credentials)?;
         identity(&String::from_utf8_lossy(&info)).ok_or_else(|| "INFO tells no version".to_owned())
     }
+
+    /// How often it has answered its master with an error, as far as it tells: what it could not apply.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(super) fn errors(&mut self, credentials: Option<&Credentials>) -> Result<Option<u64>, String> {
+        let info = self.ask(&["INFO", "stats"], credentials)?;
+        Ok(field(&String::from_utf8_lossy(&info), "unexpected_error_replies").and_then(|number| number.parse().ok()))
+    }
+}
+
+/// A field of INFO.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
 }
 
 /// The version in a section `server` of INFO. Valkey tells two: its own, and the one of Redis that it is like.
 fn identity(info: &str) -> Option<Dialect> {
-    let field = |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
-    let (family, version) = match (field("valkey_version"), field("redis_version")) {
+    let (family, version) = match (field(info, "valkey_version"), field(info, "redis_version")) {
         (Some(version), _) => (Family::Valkey, version),
         (None, version) => (Family::Redis, version?),
     };

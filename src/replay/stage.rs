@@ -298,6 +298,25 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_let_in_before_the_gate_is_open() {
+        let (any, witness) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Witness::new(None));
+        let actor = Actor::start_at(any, 0, Dialect::DEFAULT, Some(&Present::default()), &witness, |_| {}).unwrap();
+        let come = || std::net::TcpStream::connect(actor.address()).unwrap();
+        let _first = come();
+        actor.ask(|_| ()).unwrap();
+        assert_eq!(witness.connections(), 0);
+        actor.open(true);
+        while witness.connections() == 0 {
+            std::thread::yield_now();
+        }
+        actor.open(false);
+        let _second = come();
+        actor.ask(|_| ()).unwrap();
+        assert_eq!(witness.connections(), 1);
+        actor.end().unwrap();
+    }
+
+    #[test]
     fn a_server_ends_with_who_directs_it() {
         let actor = actor();
         let board = Arc::downgrade(&actor.board);

@@ -195,6 +195,18 @@ fn a_partial_sync_to_the_byte() {
 }
 
 #[test]
+fn a_partial_sync_can_be_denied() {
+    for (denied, granted) in [(true, false), (false, true)] {
+        let mut bench = bench(|_| {});
+        bench.master.resume_with(Replid::from_wire(ID.as_bytes()), Offset(50), &[b'x'; 50]);
+        bench.master.deny_partial(denied);
+        let reply = bench.say(A, &format!("PSYNC {ID} 30"));
+        assert_eq!(reply.starts_with("+CONTINUE"), granted, "{reply}");
+        assert_eq!(bench.master.stats().full, u64::from(denied));
+    }
+}
+
+#[test]
 fn the_first_replica_makes_the_history() {
     for (compat, offset) in [(Compat::redis(3, 2), 1), (Compat::redis(7, 0), 0)] {
         let mut bench = of(compat, |settings| settings.diskless = false);

@@ -5,7 +5,7 @@
 //! then it is this end that closes.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Director, Played, Playing, RunError, Source, furnish, millis};
 use crate::engine::{Dialect, Engine, Follower, SessionId};
@@ -13,7 +13,7 @@ use crate::repl::event::Side;
 use crate::repl::summary::SyncKind;
 use crate::replay::abroad::{Part, Partner};
 use crate::replay::client::{Client, Target};
-use crate::replay::stage::{Actor, GLANCE};
+use crate::replay::stage::{Actor, GLANCE, clock};
 use crate::replay::story::Scene;
 use crate::units::Offset;
 
@@ -31,6 +31,8 @@ const OWN: &[&str] = &["acks"];
 struct Known {
     address: Option<Target>,
     dialect: Option<Dialect>,
+    /// How often it had answered its master with an error before.
+    errors: Option<u64>,
     /// Its last connection.
     session: Option<SessionId>,
 }
@@ -142,11 +144,19 @@ impl Director<'_> {
     /// Waits until a replica has come and been granted a sync.
     fn meet(&mut self, at: usize, scene: &Scene, known: &mut Known) -> Result<bool, RunError> {
         let before = known.session;
-        let is_new = |follower: &&Follower| follower.granted && Some(follower.connection) != before;
+        let port = known.address.as_ref().map(|address| address.port);
+        // Others may have come as well: the one that was fed is the one that goes on.
+        let is_new = |follower: &&Follower| {
+            follower.granted && Some(follower.connection) != before && port.is_none_or(|port| follower.port == port)
+        };
         let Some(actor) = self.master(scene) else { return Ok(false) };
         let came = loop {
-            let came =
-                actor.wait(PATIENCE, GLANCE, self.stop, |standing| standing.followers.iter().any(|it| is_new(&it)));
+            // What others do meanwhile makes the waiting no longer.
+            let until = Instant::now() + PATIENCE;
+            actor.wait(PATIENCE, GLANCE, self.stop, |standing| {
+                standing.followers.iter().any(|it| is_new(&it)) || Instant::now() >= until
+            });
+            let came = actor.standing().followers.iter().any(|it| is_new(&it));
             // The first one may take as long as it takes somebody to tell it to come.
             if came || before.is_some() {
                 break came;
@@ -179,12 +189,12 @@ impl Director<'_> {
         partner: &Partner,
     ) -> Result<bool, RunError> {
         let mut tries = 1;
-        while !self.acknowledges(scene, known, scene.start) {
+        while !self.acknowledges(scene, known, Offset(0)) {
             self.stop_if_asked()?;
             let full = scene.link.sync.kind != SyncKind::Partial;
             let gone = self.is_gone(scene, known);
             if known.dialect.is_none() {
-                known.dialect = identity(known, partner);
+                identify(known, partner);
             }
             if !gone || !full || tries == TRIES {
                 let what = if !full { "its link" } else { "the RDB" };
@@ -203,7 +213,7 @@ impl Director<'_> {
             }
         }
         if known.dialect.is_none() {
-            known.dialect = identity(known, partner);
+            identify(known, partner);
         }
         // The recorded replica had not applied what came last, and asked for it again; this one will not, if it has it.
         let until = scene.applied;
@@ -293,7 +303,12 @@ impl Director<'_> {
         known: &Known,
         partner: &Partner,
     ) -> Result<Option<(Dialect, String, String)>, RunError> {
-        let told = digest(known, partner);
+        let told = digest(known, partner).map(|(digest, errors)| {
+            if errors > 0 {
+                self.note(at, format!("the replica has answered {errors} commands of the stream with an error"));
+            }
+            digest
+        });
         let (dialect, replica) = match (known.dialect, told) {
             (Some(dialect), Ok(digest)) => (dialect, digest),
             (_, Err(why)) => {
@@ -305,22 +320,33 @@ impl Director<'_> {
                 return Ok(None);
             }
         };
-        let present = self.present.get();
         let Some(actor) = self.master(scene) else { return Ok(None) };
-        let master = actor.ask(move |engine: &mut Engine| engine.digest(dialect, present).to_string())?;
+        if actor.standing().unapplied > 0 {
+            // That it is not to be compared with ours is no reason to keep it back.
+            self.note(at, format!("DEBUG DIGEST of the replica, as {dialect}: {replica}"));
+            return Ok(None);
+        }
+        // What has expired counts by the clock of the replica, where its version looks at it.
+        let master = actor.ask(move |engine: &mut Engine| engine.digest(dialect, clock()).to_string())?;
         Ok(Some((dialect, master, replica)))
     }
 }
 
-fn identity(known: &Known, partner: &Partner) -> Option<Dialect> {
-    let mut client = Client::connect(known.address.as_ref()?).ok()?;
-    client.identity(partner.credentials.as_ref()).ok()
+fn identify(known: &mut Known, partner: &Partner) {
+    let client = known.address.as_ref().and_then(|address| Client::connect(address).ok());
+    if let Some(mut client) = client {
+        known.dialect = client.identity(partner.credentials.as_ref()).ok();
+        known.errors = client.errors(partner.credentials.as_ref()).ok().flatten();
+    }
 }
 
-fn digest(known: &Known, partner: &Partner) -> Result<String, String> {
+/// What the replica holds, and how many commands of the stream it has answered with an error.
+fn digest(known: &Known, partner: &Partner) -> Result<(String, u64), String> {
     let Some(address) = &known.address else { return Err("it told no port on which to ask it".to_owned()) };
     let mut client = Client::connect(address).map_err(|error| format!("{address}: {error}"))?;
     let answer = client.ask(&["DEBUG", "DIGEST"], partner.credentials.as_ref());
     let digest = answer.map_err(|error| format!("it answers DEBUG DIGEST with {error}"))?;
-    Ok(String::from_utf8_lossy(&digest).into_owned())
+    let errors = client.errors(partner.credentials.as_ref()).ok().flatten();
+    let errors = errors.zip(known.errors).map_or(0, |(after, before)| after.saturating_sub(before));
+    Ok((String::from_utf8_lossy(&digest).into_owned(), errors))
 }

@@ -14,7 +14,7 @@ use crate::replay::abroad::{Part, Partner};
 use crate::replay::client::Client;
 use crate::replay::stage::{Actor, GLANCE, clock};
 use crate::replay::story::Scene;
-use crate::units::Offset;
+use crate::units::{Offset, Stamp};
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -48,6 +48,7 @@ impl Director<'_> {
             if let Some(outcome) = self.outcomes.get_mut(at) {
                 outcome.uncompared.extend_from_slice(OWN);
             }
+            self.stay_away(at, &scene)?;
             if !self.ask_for_sync(at, &scene, partner)? {
                 self.stop_if_asked()?;
                 break;
@@ -155,14 +156,30 @@ impl Director<'_> {
         Ok(false)
     }
 
-    /// Stays as long as the recorded replica did, where that is asked for, and acknowledges what comes.
-    fn stay(&mut self, at: usize, scene: &Scene) -> Result<(), RunError> {
-        let stays = match (self.speed, scene.closed.and_then(|closed| closed.since(scene.granted))) {
+    /// How long it takes from the one place of the recording to the other, at the speed that is asked for.
+    fn span(&self, from: Option<Stamp>, to: Option<Stamp>) -> Duration {
+        match (self.speed, from.zip(to).and_then(|(from, to)| to.since(from))) {
             (Speed::Times(times), Some(span)) => {
                 Duration::try_from_secs_f64(span.seconds() / times).unwrap_or(Duration::MAX)
             }
             _ => Duration::ZERO,
-        };
+        }
+    }
+
+    /// Stays away as long as the recorded replica did: meanwhile the master may write more than its backlog holds.
+    fn stay_away(&self, at: usize, scene: &Scene) -> Result<(), RunError> {
+        let before = at.checked_sub(1).and_then(|before| self.story.scenes.get(before));
+        let (began, away) = (Instant::now(), self.span(before.and_then(|before| before.closed), Some(scene.granted)));
+        while let Some(left) = away.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
+            self.stop_if_asked()?;
+            std::thread::sleep(left.min(GLANCE));
+        }
+        Ok(())
+    }
+
+    /// Stays as long as the recorded replica did, where that is asked for, and acknowledges what comes.
+    fn stay(&mut self, at: usize, scene: &Scene) -> Result<(), RunError> {
+        let stays = self.span(Some(scene.granted), scene.closed);
         let (began, mut acked) = (Instant::now(), None::<Instant>);
         loop {
             self.stop_if_asked()?;
