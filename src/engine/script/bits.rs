@@ -22,13 +22,13 @@ fn bits(lua: &Lua, arguments: &[Value], index: usize, function: &str) -> mlua::R
     Ok((number + 6_755_399_441_055_744.0).to_bits() as i32)
 }
 
+type Unary = fn(i32) -> i32;
 type Binary = fn(i32, i32) -> i32;
 
 /// The table of functions.
 pub(super) fn library(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
-    let unary: [(&str, fn(i32) -> i32); 3] =
-        [("tobit", |bits| bits), ("bnot", |bits| !bits), ("bswap", i32::swap_bytes)];
+    let unary: [(&str, Unary); 3] = [("tobit", |bits| bits), ("bnot", |bits| !bits), ("bswap", i32::swap_bytes)];
     for (name, work) in unary {
         let function = move |lua: &Lua, arguments: Variadic<Value>| Ok(work(bits(lua, &arguments, 0, name)?));
         library.raw_set(name, lua.create_function(function)?)?;

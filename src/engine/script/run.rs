@@ -30,14 +30,13 @@ pub(in crate::engine) enum Caller {
 }
 
 /// The keys among the arguments from the third on, and the others.
-fn split(args: Args<'_>, dialect: Dialect, of_function: bool) -> Result<usize, CommandError> {
+fn split(args: Args<'_>, of_function: bool) -> Result<usize, CommandError> {
     let count = crate::engine::value::integer(args.get(2));
     let count = match count {
         Some(count) => count,
         None if of_function => return Err(CommandError::fixed("ERR Bad number of keys provided")),
         None => return Err(CommandError::NOT_INTEGER),
     };
-    let _ = dialect;
     match usize::try_from(count) {
         Err(_) => Err(CommandError::fixed("ERR Number of keys can't be negative")),
         Ok(count) if count > args.len() - 3 => {
@@ -49,8 +48,7 @@ fn split(args: Args<'_>, dialect: Dialect, of_function: bool) -> Result<usize, C
 
 /// EVAL and its like.
 pub(in crate::engine) fn eval(context: &mut Context<'_>, args: Args<'_>, caller: Caller, read_only: bool) -> Outcome {
-    let dialect = context.engine.dialect;
-    let keys = split(args, dialect, false)?;
+    let keys = split(args, false)?;
     let of_master = context.origin == Origin::Master;
     let mut scripts = std::mem::take(&mut context.engine.scripts);
     let outcome = eval_with(&mut scripts, context, args, caller, read_only, keys, of_master);
@@ -120,7 +118,7 @@ pub(in crate::engine) fn fcall(context: &mut Context<'_>, args: Args<'_>, read_o
 fn fcall_with(scripts: &Scripts, context: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
     let dialect = context.engine.dialect;
     let function = scripts.function(args.get(1)).ok_or(CommandError::fixed("ERR Function not found"))?;
-    let keys = split(args, dialect, true)?;
+    let keys = split(args, true)?;
     check(context, Some(function.flags), read_only)?;
     let Some(sandbox) = &scripts.functions else { return Err(CommandError::fixed("ERR no interpreter")) };
     sandbox.shared.whole.set(false);
@@ -286,7 +284,7 @@ impl<'a, 'e> Run<'a, 'e> {
     fn way(&mut self, lua: &Lua, mut words: MultiValue) -> mlua::Result<(i64, Value)> {
         let asked = words.pop_front();
         let text = |text: &str| Ok::<_, mlua::Error>(Value::String(lua.create_string(text)?));
-        if !self.encode(lua, &words)? {
+        if !self.encode(&words) {
             let old = "Lua redis() command arguments must be strings or integers";
             let new = "Lua redis lib command arguments must be strings or integers";
             let valkey = "Command arguments must be strings or integers";
@@ -314,8 +312,7 @@ impl<'a, 'e> Run<'a, 'e> {
     }
 
     /// Puts the words together as they would come on the wire; tells whether all of them are such.
-    fn encode(&mut self, lua: &Lua, words: &MultiValue) -> mlua::Result<bool> {
-        let _ = lua;
+    fn encode(&mut self, words: &MultiValue) -> bool {
         self.wire.clear();
         self.ranges.clear();
         encode_head(&mut self.wire, b'*', words.len() as u64);
@@ -337,12 +334,12 @@ impl<'a, 'e> Run<'a, 'e> {
                     encode_bulk(&mut self.wire, &number);
                     number.len()
                 }
-                _ => return Ok(false),
+                _ => return false,
             };
             let end = self.wire.len() - 2;
             self.ranges.push((end - place, end));
         }
-        Ok(true)
+        true
     }
 
     /// A number as an argument.
