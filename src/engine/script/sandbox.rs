@@ -599,7 +599,8 @@ fn api(lua: &Lua, shared: &Rc<Shared>, for_functions: bool) -> mlua::Result<Tabl
 
 /// The digest that names a script, in lower case.
 pub(super) fn sha1_hex(text: &[u8]) -> String {
-    Sha1::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+    Sha1::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl Shared {
