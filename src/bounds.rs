@@ -362,3 +362,40 @@ pub const MAX_DATABASES: usize = 1 << 16;
 
 /// The longest answer of a real server to what a replay asks of it: INFO's section `server`, a digest.
 pub const MAX_ASKED_REPLY: usize = 1 << 20;
+
+/// Memory of an interpreter of scripts: what they hold, and what they have let go of and is not tidied up yet.
+pub const SCRIPT_MEMORY: usize = 256 << 20;
+
+/// After so many instructions an interpreter is looked after.
+pub const SCRIPT_SLICE: u32 = 100_000;
+
+/// So many slices a script may run that nobody ends.
+pub const SCRIPT_SLICES: u64 = 20_000;
+
+/// So many slices a library of functions may take to register them.
+pub const SCRIPT_LOAD_SLICES: u64 = 500;
+
+/// How deep values of scripts may be nested where they become something else: replies, JSON, MessagePack.
+pub const SCRIPT_DEPTH: usize = 1000;
+
+/// The longest reply, JSON or packed text that a script makes.
+pub const SCRIPT_REPLY: usize = 256 << 20;
+
+/// How many values a reply or a JSON text of a script has at most, each counted as often as it stands there. (Tests reach
+/// that sooner.)
+pub const SCRIPT_VALUES: usize = if cfg!(test) { 1 << 16 } else { 1 << 22 };
+
+/// How many values a function gives back to a script at most.
+pub const SCRIPT_RESULTS: usize = 7000;
+
+/// How many lines of a script's run are logged.
+pub const SCRIPT_LOG: usize = 1000;
+
+/// How many functions a library has at most.
+pub const SCRIPT_FUNCTIONS: usize = 10_000;
+
+/// Scripts that are kept compiled; others are compiled again when they are called.
+pub const SCRIPTS_COMPILED: usize = 4096;
+
+/// Bytes of scripts that are kept for EVALSHA although they were only run, and not loaded.
+pub const SCRIPT_TEXTS: usize = 64 << 20;

@@ -107,7 +107,8 @@ fn seed(engine: &mut Engine, file: &Path, args: &ServeArgs) -> anyhow::Result<()
     }
     let expired = if loaded.expired > 0 { format!(", {} had expired", loaded.expired) } else { String::new() };
     let keys: usize = (0..loaded.keyspace.databases()).map(|db| loaded.keyspace.size(db).keys).sum();
-    engine.functions = loaded.functions;
+    engine.functions.replace(loaded.functions);
+    engine.load_scripts(&loaded.aux);
     engine.keyspace.replace(loaded.keyspace);
     say(&format!("{name}: {keys} keys loaded{expired}"));
     Ok(())

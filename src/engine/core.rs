@@ -12,11 +12,14 @@ use super::dialect::{Dialect, Family};
 use super::error::CommandError;
 use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
+use super::libraries::Libraries;
 use super::log::Level;
 use super::propagation::Stream;
 use super::random::Random;
 use super::replication::{Link, Task};
 use super::reply::Reply;
+#[cfg(feature = "scripts")]
+use super::script::Scripts;
 use super::subscriptions::Subscriptions;
 use super::users::Users;
 use super::value::{Blob, Value};
@@ -116,8 +119,11 @@ pub struct Engine {
     pub(super) ranges: Ranges,
     /// Answers to clients whose wait has ended, until the server sends them.
     pub(super) delivered: Vec<(SessionId, Vec<u8>)>,
-    /// Function libraries: their text by name.
-    pub functions: BTreeMap<Blob, Blob>,
+    /// Function libraries.
+    pub functions: Libraries,
+    /// Scripts, and what runs them.
+    #[cfg(feature = "scripts")]
+    pub scripts: Scripts,
     /// The configuration.
     pub config: Config,
     /// Who is connected.
@@ -174,7 +180,9 @@ impl Engine {
             delivered: Vec::new(),
             dialect,
             stream: Stream::default(),
-            functions: BTreeMap::new(),
+            functions: Libraries::default(),
+            #[cfg(feature = "scripts")]
+            scripts: Scripts::default(),
             config: Config::new(dialect),
             clients: Clients::default(),
             users: Users::default(),
@@ -296,6 +304,12 @@ impl Engine {
         if let Some(request) = request {
             self.wait(session, args, request, None);
         }
+    }
+
+    /// The command that these arguments call in any version.
+    #[cfg(feature = "scripts")]
+    pub(super) fn known(&self, args: Args<'_>) -> Option<&'static Spec> {
+        self.table.resolve(args)
     }
 
     /// The command that a client calls.
@@ -422,7 +436,7 @@ impl Engine {
     }
 
     #[cold]
-    fn count_error(&mut self, error: &CommandError) {
+    pub(super) fn count_error(&mut self, error: &CommandError) {
         let code = error.text().split(' ').next().unwrap_or("ERR");
         let errors = &mut self.stats.errors;
         // What scripts and clients make up must not fill the memory.

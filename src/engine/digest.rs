@@ -182,7 +182,7 @@ impl Engine {
             }
         }
         let mut sum = prints.into_sink();
-        for (name, code) in &self.functions {
+        for (name, code) in self.functions.iter() {
             sum.bytes.extend_from_slice(code);
             sum.add(b'f', name);
         }

@@ -83,6 +83,18 @@ enum Building {
     RateLimit(u64),
 }
 
+impl super::Engine {
+    /// Scripts that masters from 4.0 to 6.2 put into their RDBs, for the EVALSHA that is to come.
+    #[cfg_attr(not(feature = "scripts"), allow(unused_variables, clippy::unused_self))]
+    pub fn load_scripts(&mut self, aux: &[(Vec<u8>, Vec<u8>)]) {
+        #[cfg(feature = "scripts")]
+        for (_, text) in aux.iter().filter(|(name, _)| name == b"lua") {
+            // One that does not compile is not called either.
+            let _ = self.scripts.load(text, self.dialect, true);
+        }
+    }
+}
+
 impl Loader {
     /// Fills an empty keyspace of so many databases, more if the RDB has more. With a time, keys that have expired then
     /// are left out.

@@ -19,6 +19,8 @@ pub struct Stream {
     transaction: bool,
     /// Nobody listens and nothing is kept.
     idle: bool,
+    /// What is done now is not to be told.
+    muted: bool,
 }
 
 impl Stream {
@@ -27,9 +29,14 @@ impl Stream {
         self.idle = idle;
     }
 
+    /// Effects are not to be told until this is taken back: a script has asked for that, or is told itself.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
     /// An effect that is a command as it came on the wire.
     pub fn push_wire(&mut self, db: usize, wire: &[u8]) {
-        if !self.idle {
+        if !self.idle && !self.muted {
             self.bytes.extend_from_slice(wire);
             self.ends.push((self.bytes.len(), Some(db as u32)));
         }
@@ -46,7 +53,7 @@ impl Stream {
     }
 
     fn push_in<'a>(&mut self, db: Option<u32>, words: impl ExactSizeIterator<Item = &'a [u8]>) {
-        if !self.idle {
+        if !self.idle && !self.muted {
             encode(&mut self.bytes, words);
             self.ends.push((self.bytes.len(), db));
         }
@@ -55,6 +62,12 @@ impl Stream {
     /// The unit under way is a client's transaction.
     pub fn mark_transaction(&mut self) {
         self.transaction = true;
+    }
+
+    /// Whether a unit is under way: it has effects, or is a transaction that may yet have none.
+    #[must_use]
+    pub fn has_unit(&self) -> bool {
+        self.transaction || !self.ends.is_empty()
     }
 
     /// How many effects the unit under way has.
@@ -68,11 +81,11 @@ impl Stream {
         let transaction = std::mem::take(&mut self.transaction);
         let Some(&(_, first)) = self.ends.first() else { return };
         // Since 7.0 several effects are always one unit, and a transaction of one is none; before, MULTI is what the
-        // client said, and the SELECT comes before it.
+        // client said. Until 7.0 the SELECT comes before it.
         let modern = dialect.since(7, 0);
         let wrapped = if modern { self.ends.len() > 1 } else { transaction };
         if wrapped {
-            give(if modern { None } else { first }, b"*1\r\n$5\r\nMULTI\r\n");
+            give(if dialect.since(7, 2) { None } else { first }, b"*1\r\n$5\r\nMULTI\r\n");
         }
         let mut start = 0;
         for &(end, db) in &self.ends {
@@ -113,7 +126,10 @@ mod tests {
         assert_eq!(unit(&mut stream, Dialect::DEFAULT), "0:SET a 1");
         push(&mut stream, 0, "DEL b");
         push(&mut stream, 3, "SET b 1");
-        assert_eq!(unit(&mut stream, Dialect::DEFAULT), "MULTI | 0:DEL b | 3:SET b 1 | EXEC");
+        assert_eq!(unit(&mut stream, Dialect::DEFAULT), "0:MULTI | 0:DEL b | 3:SET b 1 | EXEC");
+        push(&mut stream, 2, "DEL b");
+        push(&mut stream, 3, "SET b 1");
+        assert_eq!(unit(&mut stream, "redis-7.2".parse().unwrap()), "MULTI | 2:DEL b | 3:SET b 1 | EXEC");
         assert_eq!(unit(&mut stream, Dialect::DEFAULT), "");
     }
 
@@ -127,6 +143,12 @@ mod tests {
         push(&mut stream, 1, "SET c 1");
         stream.mark_transaction();
         assert_eq!(unit(&mut stream, old), "1:MULTI | 1:SET c 1 | EXEC");
+        // One without effects is none, and does not make one of what comes next.
+        stream.mark_transaction();
+        assert!(stream.has_unit());
+        assert_eq!(unit(&mut stream, old), "");
+        push(&mut stream, 1, "SET d 1");
+        assert_eq!(unit(&mut stream, old), "1:SET d 1");
     }
 
     #[test]

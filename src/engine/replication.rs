@@ -169,7 +169,7 @@ impl Engine {
     /// The unit of effects under way is complete: it goes into the stream.
     pub(super) fn end_unit(&mut self, now: i64) {
         let (stream, master) = (&mut self.stream, &mut self.master);
-        if stream.pending() > 0 {
+        if stream.has_unit() {
             stream.end_unit(self.dialect, |db, bytes| master.append(db, bytes, Moment::at(now)));
         }
     }
@@ -570,7 +570,8 @@ impl Engine {
         let line = format!("Done loading RDB, keys loaded: {keys}, keys expired: {}.", loaded.expired);
         self.note(Level::Notice, line);
         self.keyspace.replace(loaded.keyspace);
-        self.functions = loaded.functions;
+        self.functions.replace(loaded.functions);
+        self.load_scripts(&loaded.aux);
         Some(Ok(Loaded { stream_db, place }))
     }
 

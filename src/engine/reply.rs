@@ -191,11 +191,51 @@ impl Reply {
         }
     }
 
+    /// True or false, which is 1 or nothing in RESP2.
+    #[cfg(feature = "scripts")]
+    pub fn boolean(&mut self, truth: bool) {
+        match (self.resp3, truth) {
+            (true, true) => self.raw(b"#t\r\n"),
+            (true, false) => self.raw(b"#f\r\n"),
+            (false, truth) => self.flag(truth),
+        }
+    }
+
+    /// The digits of a number too large for 64 bits.
+    #[cfg(feature = "scripts")]
+    pub fn big_number(&mut self, digits: &str) {
+        if self.resp3 {
+            self.raw(b"(");
+            self.raw(digits.as_bytes());
+            self.raw(b"\r\n");
+        } else {
+            self.bulk(digits.as_bytes());
+        }
+    }
+
+    /// The head of an aggregate of so many values, which have been written already from this place on.
+    #[cfg(feature = "scripts")]
+    pub fn head_at(&mut self, place: usize, sign: u8, length: usize) {
+        if !self.mute {
+            let head = format!("{}{length}\r\n", sign as char);
+            let place = place.min(self.bytes.len());
+            self.bytes.splice(place..place, head.into_bytes());
+        }
+    }
+
     /// Text for people: INFO, CLIENT LIST.
     pub fn verbatim(&mut self, text: &[u8]) {
+        self.verbatim_of(b"txt", text);
+    }
+
+    /// Text of a kind that three letters name.
+    pub fn verbatim_of(&mut self, kind: &[u8], text: &[u8]) {
         if self.resp3 {
+            let mut letters = *b"   ";
+            letters.iter_mut().zip(kind).for_each(|(place, letter)| *place = *letter);
             self.head(b'=', text.len() as i64 + 4);
-            self.raw(b"txt:");
+            self.raw(&letters);
+            self.raw(b":");
             self.raw(text);
             self.raw(b"\r\n");
         } else {

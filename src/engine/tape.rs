@@ -306,10 +306,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_applied_is_told_with_its_place() {
-        let engine = fed(&[&["EVAL", "return 1", "0"], &["SET", "k", "v"]]);
+        let engine = fed(&[&["VADD", "k", "FP32", "1234", "e"], &["SET", "k", "v"]]);
         let mut info = String::new();
         engine.replication_info(0, &mut info);
-        assert!(info.ends_with("unapplied_commands:1\r\nfirst_unapplied_command:EVAL before offset 135\r\n"), "{info}");
+        assert!(info.ends_with("unapplied_commands:1\r\nfirst_unapplied_command:VADD before offset 148\r\n"), "{info}");
     }
 
     #[test]

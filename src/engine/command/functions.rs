@@ -1,5 +1,5 @@
-//! Function libraries: kept by name, listed, dumped and passed on, but not run. There is no Lua here: what functions do
-//! reaches a replica as the commands that they ran.
+//! Function libraries: kept by name, listed, dumped and passed on. What runs them is in [`crate::engine::script`]; where
+//! that is not built in, they are only kept: what functions do reaches a replica as the commands that they ran.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,8 @@ use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
 use crate::engine::glob;
+#[cfg(feature = "scripts")]
+use crate::engine::reply::Reply;
 use crate::engine::value::Blob;
 use crate::rdb::{Decoder, Depth, Item, Piece, Values, is_unsigned, seal, unseal};
 
@@ -75,6 +77,11 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let name = String::from_utf8_lossy(&name);
         return Err(CommandError::new(format!("ERR Library '{name}' already exists")));
     }
+    #[cfg(feature = "scripts")]
+    if context.origin == Origin::Client {
+        let engine = &mut *context.engine;
+        engine.scripts.check_library(&name, code, &engine.functions, engine.dialect)?;
+    }
     context.engine.functions.insert(name.clone(), code.into());
     context.changes += 1;
     context.reply.bulk(&name);
@@ -82,8 +89,9 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn delete(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let gone = context.engine.functions.remove(args.get(2));
-    gone.ok_or(CommandError::fixed("ERR Library not found"))?;
+    if !context.engine.functions.remove(args.get(2)) {
+        return Err(CommandError::fixed("ERR Library not found"));
+    }
     context.changes += 1;
     context.reply.ok();
     Ok(())
@@ -96,7 +104,9 @@ fn flush(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         3 => return Err(CommandError::fixed("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
         _ => return Err(wrong_options(args)),
     }
-    context.engine.functions.clear();
+    context.engine.functions.replace(BTreeMap::new());
+    #[cfg(feature = "scripts")]
+    context.engine.scripts.flush_functions();
     context.changes += 1;
     context.reply.ok();
     Ok(())
@@ -189,19 +199,28 @@ fn restore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let newest = if context.origin == Origin::Master { u16::MAX } else { context.engine.dialect.dump_header().version };
     let libraries = unpack(args.get(2), newest)?;
+    let mut together = if flushes { BTreeMap::new() } else { (*context.engine.functions).clone() };
     if flushes {
-        context.engine.functions.clear();
+        // Nothing of before is left to be in the way.
     } else if !replaces && let Some(name) = libraries.keys().find(|name| context.engine.functions.contains_key(*name)) {
         let name = String::from_utf8_lossy(name);
         return Err(CommandError::new(format!("ERR Library {name} already exists")));
     }
-    context.engine.functions.extend(libraries);
+    #[cfg(feature = "scripts")]
+    if context.origin == Origin::Client {
+        let kept = together.iter().filter(|(name, _)| !libraries.contains_key(*name));
+        let kept = kept.map(|(name, code)| (name.clone(), code.clone())).collect();
+        let dialect = context.engine.dialect;
+        context.engine.scripts.check_libraries(&libraries, kept, dialect)?;
+    }
+    together.extend(libraries);
+    context.engine.functions.replace(together);
     context.changes += 1;
     context.reply.ok();
     Ok(())
 }
 
-/// FUNCTION LIST. The functions of a library are known to Lua only, so none is listed.
+/// FUNCTION LIST. The functions of a library are known to Lua only, so where that is lacking none is listed.
 fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (mut pattern, mut with_code, mut index) = (None, false, 2);
     while index < args.len() {
@@ -217,6 +236,11 @@ fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         index += 1;
     }
+    #[cfg(feature = "scripts")]
+    {
+        let engine = &mut *context.engine;
+        engine.scripts.sync(&engine.functions, engine.dialect);
+    }
     let wanted = |name: &Blob| pattern.is_none_or(|pattern| glob::matches(pattern, name));
     let libraries = context.engine.functions.iter().filter(|(name, _)| wanted(name));
     context.reply.array(libraries.clone().count());
@@ -227,6 +251,9 @@ fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         context.reply.bulk(b"engine");
         context.reply.bulk(b"LUA");
         context.reply.bulk(b"functions");
+        #[cfg(feature = "scripts")]
+        functions(context.reply, &context.engine.scripts.told(name));
+        #[cfg(not(feature = "scripts"))]
         context.reply.array(0);
         if with_code {
             context.reply.bulk(b"library_code");
@@ -236,8 +263,32 @@ fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+#[cfg(feature = "scripts")]
+fn functions(reply: &mut Reply, functions: &[crate::engine::script::Told<'_>]) {
+    reply.array(functions.len());
+    for function in functions {
+        reply.map(3);
+        reply.bulk(b"name");
+        reply.bulk(function.name);
+        reply.bulk(b"description");
+        reply.bulk_or_null(function.description);
+        reply.bulk(b"flags");
+        let flags = function.flags.names();
+        reply.set(flags.clone().count());
+        flags.for_each(|flag| reply.status(flag));
+    }
+}
+
 fn stats(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     let count = context.engine.functions.len();
+    #[cfg(feature = "scripts")]
+    let functions = {
+        let engine = &mut *context.engine;
+        engine.scripts.sync(&engine.functions, engine.dialect);
+        engine.scripts.functions()
+    };
+    #[cfg(not(feature = "scripts"))]
+    let functions = 0;
     let reply = &mut *context.reply;
     reply.map(2);
     reply.bulk(b"running_script");
@@ -249,7 +300,7 @@ fn stats(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     reply.bulk(b"libraries_count");
     reply.count(count);
     reply.bulk(b"functions_count");
-    reply.count(0);
+    reply.count(functions);
     Ok(())
 }
 
@@ -261,13 +312,18 @@ fn kill(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
 mod tests {
     use crate::engine::testing::Play;
 
+    /// A library's only function as FUNCTION LIST tells it.
+    fn told(name: &str) -> String {
+        if cfg!(feature = "scripts") { format!("[[name {name} description (nil) flags []]]") } else { "[]".into() }
+    }
+
     #[test]
     fn libraries_are_kept_and_passed_on() {
         // Asked of redis-server 7.0.15.
         let mut play = Play::new("redis-7.0");
-        let load = r##"FUNCTION LOAD "#!lua name=lib1\nx""##;
+        let load = r##"FUNCTION LOAD "#!lua name=lib1\nredis.register_function('f', function() end)""##;
         play.rows(&[
-            (load, "lib1", "FUNCTION LOAD \"#!lua name=lib1\\nx\""),
+            (load, "lib1", &load.replace('\'', "\\'")),
             (load, "-ERR Library 'lib1' already exists", ""),
             (r##"FUNCTION LOAD FOO "#!lua name=lib1\nx""##, "-ERR Unknown option given: FOO", ""),
             ("FUNCTION LOAD x", "-ERR Missing library metadata", ""),
@@ -275,7 +331,7 @@ mod tests {
             (r##"FUNCTION LOAD "#!lua\nx""##, "-ERR Library name was not given", ""),
             (r##"FUNCTION LOAD "#!foo name=x\n""##, "-ERR Engine 'foo' not found", ""),
             (r##"FUNCTION LOAD "#!lua name=x y=2\n""##, "-ERR Invalid metadata value given: y=2", ""),
-            ("FUNCTION LIST", "[[library_name lib1 engine LUA functions []]]", ""),
+            ("FUNCTION LIST", &format!("[[library_name lib1 engine LUA functions {}]]", told("f")), ""),
             ("FUNCTION LIST LIBRARYNAME x*", "[]", ""),
             ("FUNCTION DELETE foo", "-ERR Library not found", ""),
             ("FUNCTION DELETE lib1", "OK", "FUNCTION DELETE lib1"),
@@ -289,8 +345,11 @@ mod tests {
     #[test]
     fn what_is_dumped_can_be_restored() {
         let mut play = Play::new("redis-7.0");
-        play.run(r##"FUNCTION LOAD "#!lua name=a\nx""##);
-        let long = format!(r##"FUNCTION LOAD "#!lua name=b\n{}""##, "x".repeat(20_000));
+        play.run(r##"FUNCTION LOAD "#!lua name=a\nredis.register_function('f', function() end)""##);
+        let long = format!(
+            r##"FUNCTION LOAD "#!lua name=b\nredis.register_function('g', function() end) --{}""##,
+            "x".repeat(20_000)
+        );
         assert_eq!(play.run(&long), "b");
         let dumped = play.run("FUNCTION DUMP");
         let line = format!("FUNCTION RESTORE {dumped}");
@@ -302,7 +361,11 @@ mod tests {
         assert_eq!(play.run(&format!("{line} FLUSH")), "OK");
         assert_eq!(
             play.run("FUNCTION LIST"),
-            "[[library_name a engine LUA functions []] [library_name b engine LUA functions []]]"
+            format!(
+                "[[library_name a engine LUA functions {}] [library_name b engine LUA functions {}]]",
+                told("f"),
+                told("g")
+            )
         );
     }
 }

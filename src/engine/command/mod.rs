@@ -22,6 +22,8 @@ mod object;
 mod pubsub;
 mod replication;
 mod scan;
+#[cfg(feature = "scripts")]
+mod scripts;
 mod server;
 mod sets;
 mod sort;
@@ -147,13 +149,26 @@ pub struct Spec {
     known: fn(Dialect) -> bool,
     /// How many arguments it takes before a version, where that is not the same.
     earlier: Option<((u8, u8), i16)>,
+    /// How many it takes since Valkey 9.0, where that is not the same.
+    later: Option<i16>,
     /// It is a container: its subcommands do the work.
     container: bool,
 }
 
 impl Spec {
     const fn new(name: &'static str, arity: i16, flags: &'static [Flag], keys: Keys, handler: Handler) -> Self {
-        Self { name, arity, flags, keys, handler, since: (0, 0), known: everywhere, earlier: None, container: false }
+        Self {
+            name,
+            arity,
+            flags,
+            keys,
+            handler,
+            since: (0, 0),
+            known: everywhere,
+            earlier: None,
+            later: None,
+            container: false,
+        }
     }
 
     /// A command that stands only in front of its subcommands, which are declared as `NAME|SUBCOMMAND`. Its flags and keys
@@ -177,6 +192,12 @@ impl Spec {
         Self { earlier: Some(((major, minor), arity)), ..self }
     }
 
+    /// Since Valkey 9.0 it takes so many arguments.
+    #[cfg(feature = "scripts")]
+    const fn since_valkey_9(self, arity: i16) -> Self {
+        Self { later: Some(arity), ..self }
+    }
+
     /// Whether clients of such a server have it.
     #[must_use]
     pub fn is_known(&self, dialect: Dialect) -> bool {
@@ -193,6 +214,7 @@ impl Spec {
     pub fn arity_in(&self, dialect: Dialect) -> i16 {
         match self.earlier {
             Some(((major, minor), arity)) if !dialect.since(major, minor) => arity,
+            _ if dialect.is_valkey_since(9, 0) => self.later.unwrap_or(self.arity),
             _ => self.arity,
         }
     }
@@ -303,6 +325,8 @@ const GROUPS: &[&[Spec]] = &[
     object::COMMANDS,
     pubsub::COMMANDS,
     replication::COMMANDS,
+    #[cfg(feature = "scripts")]
+    scripts::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
     sort::COMMANDS,

@@ -798,7 +798,7 @@ mod tests {
         for (line, answer) in [("MULTI", "OK"), ("SET a 1", "QUEUED"), ("INCR a", "QUEUED"), ("EXEC", "[OK 2]")] {
             assert_eq!(play.run(line), answer);
         }
-        assert_eq!(play.stream(), "MULTI | SELECT 0 | SET a 1 | INCR a | EXEC");
+        assert_eq!(play.stream(), "MULTI | SET a 1 | INCR a | EXEC");
         let mut other = crate::engine::Session { id: crate::engine::SessionId(2), ..Default::default() };
         play.run("WATCH a");
         std::mem::swap(&mut play.session, &mut other);

@@ -32,6 +32,7 @@ const MORE: &[(&str, Which, &[&str])] = &[
             "QUIT",
             "REPLCONF",
             "RESET",
+            "SCRIPT|KILL",
             "SHUTDOWN",
             "UNWATCH",
             "WATCH",
@@ -55,13 +56,19 @@ const MORE: &[(&str, Which, &[&str])] = &[
     ("asking", ALWAYS, &["RESTORE-ASKING"]),
     ("loading", SINCE_7_2, &["CLUSTER|SHARDS", "CLUSTER|SLOTS"]),
     ("loading", VALKEY, &["CLUSTER|INFO", "CLUSTER|MYID", "CLUSTER|NODES", "MEMORY|PURGE"]),
-    ("may_replicate", BEFORE_7_0, &["PFCOUNT", "PUBLISH"]),
+    ("may_replicate", BEFORE_7_0, &["EVAL", "EVALSHA", "PFCOUNT", "PUBLISH", "SCRIPT"]),
     (
         "movablekeys",
         ALWAYS,
         &[
             "BLMPOP",
             "BZMPOP",
+            "EVAL",
+            "EVALSHA",
+            "EVALSHA_RO",
+            "EVAL_RO",
+            "FCALL",
+            "FCALL_RO",
             "GEORADIUS",
             "GEORADIUSBYMEMBER",
             "LMPOP",
@@ -83,6 +90,7 @@ const MORE: &[(&str, Which, &[&str])] = &[
         ],
     ),
     ("no_async_loading", SINCE_7_0, &["PSYNC", "REPLICAOF", "SLAVEOF", "SYNC"]),
+    ("no_mandatory_keys", SINCE_7_0, &["EVAL", "EVALSHA", "EVALSHA_RO", "EVAL_RO", "FCALL", "FCALL_RO"]),
     ("no_multi", SINCE_7_0, &["PSYNC", "SHUTDOWN", "SYNC"]),
     ("no_multi", VALKEY, &["MULTI", "WATCH"]),
     ("no_multi", VALKEY_9, &["CLIENT|REPLY"]),
@@ -124,9 +132,11 @@ const MORE: &[(&str, Which, &[&str])] = &[
         ],
     ),
     ("skip_commandlog", VALKEY, &["EXEC"]),
+    ("skip_monitor", ALWAYS, &["EVAL", "EVALSHA", "EVALSHA_RO", "EVAL_RO", "FCALL", "FCALL_RO"]),
     ("skip_slowlog", REDIS, &["EXEC"]),
     ("sort_for_script", BEFORE_7_0, &["HKEYS", "HVALS", "KEYS", "SDIFF", "SINTER", "SMEMBERS", "SUNION"]),
     ("stale", BEFORE_7_0, &["PING"]),
+    ("stale", VALKEY_9, &["SCRIPT|EXISTS", "SCRIPT|FLUSH", "SCRIPT|SHOW"]),
 ];
 
 /// Flags of the table that are not told.
@@ -134,7 +144,7 @@ const LESS: &[(&str, Which, &[&str])] = &[
     ("blocking", |dialect| dialect.since(7, 0) && !dialect.since(7, 2), &["WAIT"]),
     ("loading", BEFORE_7_0, &["ECHO", "READONLY", "READWRITE"]),
     ("no_auth", BEFORE_7_0, &["RESET"]),
-    ("stale", BEFORE_7_0, &["ECHO", "READONLY", "READWRITE"]),
+    ("stale", BEFORE_7_0, &["ECHO", "EVAL", "EVALSHA", "READONLY", "READWRITE"]),
 ];
 
 /// The flags of a command as such a server tells them.
@@ -147,3 +157,28 @@ pub(super) fn flags(spec: &Spec, dialect: Dialect) -> Vec<&'static str> {
     let more = MORE.iter().filter(|(_, which, names)| which(dialect) && names.contains(&spec.name));
     own.chain(more.map(|(word, ..)| *word)).collect()
 }
+
+#[cfg(feature = "scripts")]
+impl Spec {
+    fn has_more(&self, word: &str, dialect: Dialect) -> bool {
+        MORE.iter().any(|(flag, which, names)| *flag == word && which(dialect) && names.contains(&self.name))
+    }
+
+    /// Whether scripts may not call it in such a server.
+    pub(in crate::engine) fn is_denied_to_scripts(&self, dialect: Dialect) -> bool {
+        self.has(Flag::NoScript) || (self.has(Flag::Blocking) && self.has_more("noscript", dialect))
+    }
+
+    /// Whether its answer is not always the same for the same data, by the rules of before 7.0.
+    pub(in crate::engine) fn is_random(&self) -> bool {
+        self.has_more("random", OLD)
+    }
+
+    /// Whether scripts got its answer in order while it was they that went into the stream.
+    pub(in crate::engine) fn is_sorted_for_scripts(&self) -> bool {
+        self.has_more("sort_for_script", OLD)
+    }
+}
+
+#[cfg(feature = "scripts")]
+const OLD: Dialect = Dialect { family: crate::engine::dialect::Family::Redis, version: (6, 2, 14) };

@@ -182,6 +182,16 @@ impl Values<'_> {
             "used_memory_dataset_perc" => return text("100.00%"),
             "total_system_memory" => process.memory_total,
             "total_system_memory_human" => return Some(human(process.memory_total)),
+            #[cfg(feature = "scripts")]
+            "number_of_cached_scripts" => engine.scripts.counts().0 as u64,
+            #[cfg(feature = "scripts")]
+            "used_memory_scripts_eval" => engine.scripts.counts().1 as u64,
+            #[cfg(feature = "scripts")]
+            "number_of_functions" => engine.scripts.functions() as u64,
+            #[cfg(feature = "scripts")]
+            "used_memory_lua" | "used_memory_vm_eval" => engine.scripts.memory().0 as u64,
+            #[cfg(feature = "scripts")]
+            "used_memory_vm_functions" => engine.scripts.memory().1 as u64,
             "number_of_libraries" => engine.functions.len() as u64,
             "maxmemory" => config.size("maxmemory"),
             "maxmemory_human" => return Some(human(config.size("maxmemory"))),
