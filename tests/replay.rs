@@ -396,3 +396,23 @@ fn what_a_capture_lost_of_the_stream_is_gone_over() {
     let story = String::from_utf8(output.stdout).unwrap();
     assert!(story.contains("others stand for what is not whole") && !story.contains("only"), "{story}");
 }
+
+#[test]
+fn the_story_is_a_picture_too() {
+    let output = repltool(&["replay", "--dry-run", "r40-s05_chain_psync2.pcap"]);
+    let story = String::from_utf8(output.stdout).unwrap();
+    let picture: Vec<&str> = story.lines().skip_while(|line| line.trim() != "A      B      C").collect();
+    for line in [
+        "  0.000000  |<-----|      |      link 1: PSYNC 3667f8f7 1",
+        "  0.000000  |----->|      |      link 1: full at 0, disk, 53 keys",
+        "  2.423196  |      |  x   |      link 2: ended by the master, fin",
+        "            |      |=====>|      link 4: 1921 bytes, 53 commands to 3472, until the capture ends",
+    ] {
+        assert!(picture.contains(&line), "{line}\n{story}");
+    }
+    // A cut that is asked for is in it, and what follows from that.
+    let output = repltool(&["replay", "--dry-run", "r70-s01_full_disk.pcap", "--cut-at", "1000"]);
+    let story = String::from_utf8(output.stdout).unwrap();
+    assert!(story.contains("|  x   |      link 1: ended by the cut that was asked for"), "{story}");
+    assert!(story.contains("|----->|      link 1: what the backlog allows, from 1000 on"), "{story}");
+}

@@ -11,6 +11,7 @@ mod abroad;
 mod client;
 mod cut;
 mod network;
+mod picture;
 mod run;
 pub mod show;
 mod stage;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use super::picture::picture;
 use super::story::{Scene, Story};
 use super::verdict::{Difference, LinkVerdict, Verdict};
 use crate::repl::summary::{LinkSummary, SyncKind};
@@ -127,7 +128,7 @@ fn sync_words(link: &LinkSummary) -> String {
     format!("{kind}{offset}{transfer}{keys}")
 }
 
-fn stream_words(link: &LinkSummary) -> String {
+pub(super) fn stream_words(link: &LinkSummary) -> String {
     match &link.stream {
         Some(stream) if stream.bytes > 0 => {
             let last = stream.last.map(|last| format!(" to {last}")).unwrap_or_default();
@@ -137,7 +138,7 @@ fn stream_words(link: &LinkSummary) -> String {
     }
 }
 
-/// The story as a table, for `--dry-run`.
+/// The story as a table and as a picture, for `--dry-run`.
 #[must_use]
 pub fn story_text(story: &Story, look: Look) -> String {
     let rows: Vec<Vec<String>> = story.scenes.iter().map(|scene| row(story, scene)).collect();
@@ -145,6 +146,9 @@ pub fn story_text(story: &Story, look: Look) -> String {
     for (number, node) in story.nodes.iter().enumerate() {
         let told = if node.told { "" } else { ", as far as one can guess" };
         let _ = writeln!(out, "{}: {}, {}{told}", letter(number), node.address, node.dialect);
+    }
+    if !story.scenes.is_empty() {
+        let _ = write!(out, "\n{}\n", picture(story));
     }
     for scene in &story.scenes {
         if let Some(note) = &scene.lacks {
@@ -157,9 +161,32 @@ pub fn story_text(story: &Story, look: Look) -> String {
     out
 }
 
-fn letter(node: usize) -> String {
+pub(super) fn letter(node: usize) -> String {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     letters.get(node..=node).map_or_else(|| format!("N{node}"), str::to_owned)
+}
+
+/// What a scene's replica was granted.
+pub(super) fn granted_words(story: &Story, scene: &Scene) -> String {
+    let overrun = if scene.is_overrun(&story.lineages) { ", the backlog no longer had it" } else { "" };
+    let kind = match scene.link.sync.kind {
+        _ if scene.imagined => format!("what the backlog allows, from {} on", scene.start),
+        SyncKind::None => format!("began before the capture, at {}", scene.start),
+        _ => sync_words(&scene.link),
+    };
+    format!("{kind}{overrun}")
+}
+
+/// How a scene's link ended.
+pub(super) fn ended_words(scene: &Scene) -> String {
+    if scene.cut {
+        return "by the cut that was asked for".to_owned();
+    }
+    match scene.link.closed {
+        (Some(by), Some(how)) => format!("by the {}, {}", by.as_str(), crate::view::json::how_word(how)),
+        (Some(by), None) => format!("by the {}", by.as_str()),
+        _ => "with the capture".to_owned(),
+    }
 }
 
 fn row(story: &Story, scene: &Scene) -> Vec<String> {
@@ -170,26 +197,14 @@ fn row(story: &Story, scene: &Scene) -> Vec<String> {
             format!("{} {offset}", asked.replid.as_str().get(..8).unwrap_or(asked.replid.as_str()))
         },
     );
-    let overrun = if scene.is_overrun(&story.lineages) { ", the backlog no longer had it" } else { "" };
-    let kind = match scene.link.sync.kind {
-        _ if scene.imagined => format!("what the backlog allows, from {} on", scene.start),
-        SyncKind::None => format!("began before the capture, at {}", scene.start),
-        _ => sync_words(&scene.link),
-    };
-    let (by, how) = scene.link.closed;
-    let ended = match (by, how) {
-        (Some(by), Some(how)) => format!("by the {}, {}", by.as_str(), crate::view::json::how_word(how)),
-        (Some(by), None) => format!("by the {}", by.as_str()),
-        _ => "with the capture".to_owned(),
-    };
     vec![
         scene.granted.frame.to_string(),
         scene.link.link.to_string(),
         format!("{} -> {}", letter(scene.replica), letter(scene.master)),
         asked,
-        format!("{kind}{overrun}"),
+        granted_words(story, scene),
         stream_words(&scene.link),
-        ended,
+        ended_words(scene),
     ]
 }
 
