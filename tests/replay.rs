@@ -416,3 +416,20 @@ fn the_story_is_a_picture_too() {
     assert!(story.contains("|  x   |      link 1: ended by the cut that was asked for"), "{story}");
     assert!(story.contains("|----->|      link 1: what the backlog allows, from 1000 on"), "{story}");
 }
+
+#[test]
+fn a_capture_on_standard_output_is_nothing_but_a_capture() {
+    let folder = TempDir::new().unwrap();
+    let output = repltool(&["replay", "r70-s03_partial.pcap", "-w", "-"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("reproduced: yes"));
+    let again = folder.path().join("again.pcap");
+    fs::write(&again, output.stdout).unwrap();
+    assert_eq!(replay(&[again.to_str().unwrap()]).1, 0);
+    // What was there stays where nothing can be replayed.
+    fs::write(folder.path().join("none"), "none").unwrap();
+    let none = folder.path().join("none");
+    let output = repltool(&["replay", none.to_str().unwrap(), "-w", again.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(replay(&[again.to_str().unwrap()]).1, 0);
+}

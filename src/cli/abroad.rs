@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::args::{Format, PartArg, ReplayArgs};
-use super::replay::what_if;
+use super::replay::{out, what_if};
 use super::{Exit, say};
 use crate::capture::CaptureWriter;
 use crate::repl::replica::Credentials;
@@ -91,13 +91,13 @@ pub(super) fn run(
         }
         objects.push(object);
     }
-    let mut stdout = std::io::stdout().lock();
+    let mut out = out(args);
     match (args.format.chosen(), objects.as_slice()) {
-        (Format::Json, [only]) => writeln!(stdout, "{only}")?,
+        (Format::Json, [only]) => writeln!(out, "{only}")?,
         (Format::Json, _) => {
-            writeln!(stdout, "{}", json!({"schema": 1, "targets": objects, "reproduced": reproduced}))?;
+            writeln!(out, "{}", json!({"schema": 1, "targets": objects, "reproduced": reproduced}))?;
         }
-        (Format::Text, _) => stdout.write_all(text.as_bytes())?,
+        (Format::Text, _) => out.write_all(text.as_bytes())?,
     }
     Ok(match (trouble, reproduced) {
         (true, _) => Exit::Trouble,

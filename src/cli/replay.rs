@@ -23,7 +23,9 @@ use crate::view::report::Look;
 const KEEP: usize = 256;
 
 pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit> {
-    let writer = input::writer(args.write.as_deref(), Some(&args.capture))?;
+    if let Some(write) = &args.write {
+        input::refuse_overwriting(&args.capture, write)?;
+    }
     let settings = Settings { keep: KEEP, clients: false };
     let plan = Plan { path: &args.capture, filter: &args.filter, writer: None, count: None, settings };
     let recorder = Recorder::new(!args.dry_run);
@@ -52,11 +54,11 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
         give(&mut story, path)?;
     }
     let look = Look { width: style::width().unwrap_or(Look::default().width), color: style::color(color) };
-    let mut stdout = std::io::stdout().lock();
+    let mut out = out(args);
     if args.dry_run {
         match args.format.chosen() {
-            Format::Json => writeln!(stdout, "{}", show::story_json(&story))?,
-            Format::Text => stdout.write_all(show::story_text(&story, look).as_bytes())?,
+            Format::Json => writeln!(out, "{}", show::story_json(&story))?,
+            Format::Text => out.write_all(show::story_text(&story, look).as_bytes())?,
         }
         return Ok(Exit::Fine);
     }
@@ -69,15 +71,25 @@ pub(super) fn run(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Exit>
     if args.find_backlog {
         return find_backlog(&mut story, args, &stop);
     }
+    // Not before all is in order: what is there is lost then.
+    let writer = input::writer(args.write.as_deref(), None)?;
     if abroad {
         return abroad::run(&mut story, writer, args, &stop, look);
     }
     let verdict = verdict(&mut story, writer, args, what_if(args), &stop)?;
     match args.format.chosen() {
-        Format::Json => writeln!(stdout, "{}", show::verdict_json(&verdict))?,
-        Format::Text => stdout.write_all(show::verdict_text(&verdict, look).as_bytes())?,
+        Format::Json => writeln!(out, "{}", show::verdict_json(&verdict))?,
+        Format::Text => out.write_all(show::verdict_text(&verdict, look).as_bytes())?,
     }
     Ok(if verdict.reproduced { Exit::Fine } else { Exit::Negative })
+}
+
+/// Where the verdict goes: standard output, unless that is for the capture.
+pub(super) fn out(args: &ReplayArgs) -> Box<dyn Write> {
+    match args.write.as_deref() {
+        Some(path) if path == Path::new("-") => Box::new(std::io::stderr()),
+        _ => Box::new(std::io::stdout()),
+    }
 }
 
 /// The question that is asked.

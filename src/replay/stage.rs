@@ -65,6 +65,20 @@ impl Present {
     }
 }
 
+/// An answer that is still to come.
+#[derive(Debug)]
+pub(super) struct Answer<T>(std_mpsc::Receiver<T>);
+
+impl<T> Answer<T> {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// [`StageError::Ended`].
+    pub(super) fn get(self) -> Result<T, StageError> {
+        self.0.recv().map_err(|_| StageError::Ended("it answers no more".to_owned()))
+    }
+}
+
 /// A server. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Actor {
@@ -188,11 +202,22 @@ impl Actor {
         &self,
         question: impl FnOnce(&mut Engine) -> T + Send + 'static,
     ) -> Result<T, StageError> {
+        self.ask_ahead(question)?.get()
+    }
+
+    /// Asks it something, and does not wait for the answer yet.
+    ///
+    /// # Errors
+    /// [`StageError::Ended`].
+    pub(super) fn ask_ahead<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Engine) -> T + Send + 'static,
+    ) -> Result<Answer<T>, StageError> {
         let (sender, answer) = std_mpsc::channel();
         self.order(move |engine| {
             let _ = sender.send(question(engine));
         })?;
-        answer.recv().map_err(|_| StageError::Ended("it answers no more".to_owned()))
+        Ok(Answer(answer))
     }
 
     /// How it stands.

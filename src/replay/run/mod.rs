@@ -629,7 +629,9 @@ impl<'a> Director<'a> {
         let Some(dialect) = self.story.nodes.get(scene.master).map(|node| node.dialect) else { return Ok(None) };
         let present = self.present.get();
         let digest = move |engine: &mut Engine| engine.digest(dialect, present).to_string();
-        Ok(Some((dialect, master.actor.ask(digest)?, replica.actor.ask(digest)?)))
+        // Both at the same time: large data take a while.
+        let (master, replica) = (master.actor.ask_ahead(digest)?, replica.actor.ask_ahead(digest)?);
+        Ok(Some((dialect, master.get()?, replica.get()?)))
     }
 }
 
