@@ -342,6 +342,9 @@ pub const STAND_IN: u64 = 64 << 10;
 /// How many keys a replay lists that differ between a recorded RDB and what the stream has made.
 pub const MAX_KEYS_LISTED: usize = 20;
 
+/// How many pieces of what passed in a replay wait to be read by the witness; servers wait when there are more.
+pub const WITNESS_PIECES: usize = 1 << 8;
+
 /// How many holes of a stream a replay fills; it goes no further than to the next one.
 pub const MAX_HOLES: usize = 1 << 12;
 

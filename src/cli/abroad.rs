@@ -44,7 +44,7 @@ pub(super) fn run(
     stop: &AtomicBool,
     look: Look,
 ) -> anyhow::Result<Exit> {
-    let witness = Witness::new(writer);
+    let witness = Witness::new(writer)?;
     let (word, places) = if args.to.is_empty() { ("listen", &args.listen) } else { ("to", &args.to) };
     // Before anybody is kept waiting for a name that does not resolve.
     let listens = args.listen.iter().map(|place| place.address().with_context(|| format!("--listen {place}")));

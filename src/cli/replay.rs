@@ -126,7 +126,7 @@ fn verdict(
     what_if: WhatIf,
     stop: &AtomicBool,
 ) -> anyhow::Result<Verdict> {
-    let witness = Witness::new(writer);
+    let witness = Witness::new(writer)?;
     let pace = if what_if.is_of_time() { Speed::Times(1.0) } else { Speed::Full };
     let played = Director::new(story, witness.clone(), args.speed.unwrap_or(pace), what_if, stop).play();
     // What was written until then can be read, whatever ended it.

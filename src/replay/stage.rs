@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     fn actor() -> Actor {
-        Actor::start(0, Dialect::DEFAULT, &Present::default(), &Witness::new(None), |_| {}).unwrap()
+        Actor::start(0, Dialect::DEFAULT, &Present::default(), &Witness::new(None).unwrap(), |_| {}).unwrap()
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn nobody_is_let_in_before_the_gate_is_open() {
-        let (any, witness) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Witness::new(None));
+        let (any, witness) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Witness::new(None).unwrap());
         let actor = Actor::start_at(any, 0, Dialect::DEFAULT, Some(&Present::default()), &witness, |_| {}).unwrap();
         let come = || std::net::TcpStream::connect(actor.address()).unwrap();
         let _first = come();

@@ -5,11 +5,14 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use etherparse::PacketBuilder;
 
+use crate::bounds::WITNESS_PIECES;
 use crate::capture::{CaptureWriter, Frame, LinkType, WriteError};
 use crate::engine::SessionId;
 use crate::engine::server::Tap;
@@ -33,45 +36,70 @@ struct Wire {
     next: [u32; 2],
 }
 
+/// What makes the frames and reads them.
 struct Watching {
     pipeline: Pipeline<Summaries>,
     writer: Option<CaptureWriter>,
     error: Option<WriteError>,
-    wires: HashMap<(usize, SessionId), Wire>,
-    /// Connections in the order in which they were accepted, and who made them.
-    opened: Vec<(usize, SessionId, SocketAddr)>,
+    wires: HashMap<Key, Wire>,
     frames: u64,
     frame: Vec<u8>,
 }
 
-/// Looks on; all servers of a replay share it.
+/// The server that accepted a connection, and what that is called there.
+type Key = (usize, SessionId);
+
+/// What a tap has seen, and when, in nanoseconds since 1970.
+struct Seen {
+    key: Key,
+    nanos: u64,
+    what: What,
+}
+
+enum What {
+    /// A connection: who made it, and to whom.
+    Opened([SocketAddr; 2]),
+    /// Bytes from the end of this number.
+    Passed(usize, Vec<u8>),
+    /// The end of this number closed it.
+    Closed(usize),
+    /// Nothing more is to come.
+    All,
+}
+
+/// Looks on; all servers of a replay share it. What passes is read on a thread of its own, so that servers do not wait for
+/// that unless they are far ahead.
 #[derive(Clone)]
-pub struct Witness(Arc<Mutex<Watching>>);
+pub struct Witness(Arc<Looking>);
+
+struct Looking {
+    /// Connections in the order in which they were accepted, and who made them.
+    opened: Mutex<Vec<(usize, SessionId, SocketAddr)>>,
+    seen: SyncSender<Seen>,
+    thread: Mutex<Option<JoinHandle<Result<Vec<LinkSummary>, WriteError>>>>,
+}
 
 impl std::fmt::Debug for Witness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Witness").field(&self.lock().frames).finish()
+        f.debug_tuple("Witness").field(&self.connections()).finish()
     }
+}
+
+/// Whoever panicked with it has left nothing half done that matters.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Witness {
     /// One that has seen nothing; it writes what it sees.
-    #[must_use]
-    pub fn new(writer: Option<CaptureWriter>) -> Self {
-        Self(Arc::new(Mutex::new(Watching {
-            pipeline: Pipeline::new(Settings { keep: KEEP, clients: false }, Summaries::new()),
-            writer,
-            error: None,
-            wires: HashMap::new(),
-            opened: Vec::new(),
-            frames: 0,
-            frame: Vec::new(),
-        })))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Watching> {
-        // Whoever panicked with it has left nothing half done that matters.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub fn new(writer: Option<CaptureWriter>) -> std::io::Result<Self> {
+        let (seen, told) = sync_channel(WITNESS_PIECES);
+        let watch = move || Watching::new(writer).watch(&told);
+        let thread = std::thread::Builder::new().name("witness".to_owned()).spawn(watch)?;
+        Ok(Self(Arc::new(Looking { opened: Mutex::default(), seen, thread: Mutex::new(Some(thread)) })))
     }
 
     /// What one server sees.
@@ -83,26 +111,26 @@ impl Witness {
     /// How many connections were made.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.lock().opened.len()
+        lock(&self.0.opened).len()
     }
 
     /// The connection of this number, from 0: the server that accepted it, and its name there.
     #[must_use]
     pub fn connection(&self, number: usize) -> Option<(usize, SessionId)> {
-        self.lock().opened.get(number).map(|&(node, session, _)| (node, session))
+        lock(&self.0.opened).get(number).map(|&(node, session, _)| (node, session))
     }
 
     /// The numbers of the connections that came from such addresses.
     #[must_use]
     pub fn made_from(&self, from: impl Fn(SocketAddr) -> bool) -> Vec<usize> {
-        let watching = self.lock();
-        watching.opened.iter().enumerate().filter(|(_, (.., peer))| from(*peer)).map(|(number, _)| number).collect()
+        let opened = lock(&self.0.opened);
+        opened.iter().enumerate().filter(|(_, (.., peer))| from(*peer)).map(|(number, _)| number).collect()
     }
 
     /// The number of the last connection that this server called so.
     #[must_use]
     pub fn number_of(&self, node: usize, id: SessionId) -> Option<usize> {
-        self.lock().opened.iter().rposition(|(known, session, _)| (*known, *session) == (node, id))
+        lock(&self.0.opened).iter().rposition(|(known, session, _)| (*known, *session) == (node, id))
     }
 
     /// The number of a connection in the capture that is made.
@@ -116,17 +144,19 @@ impl Witness {
     /// # Errors
     /// The capture could not be written.
     pub fn finish(&self) -> Result<Vec<LinkSummary>, WriteError> {
-        let mut watching = self.lock();
-        let fresh = Pipeline::new(Settings { keep: KEEP, clients: false }, Summaries::new());
-        let mut pipeline = std::mem::replace(&mut watching.pipeline, fresh);
-        pipeline.finish();
-        if let Some(error) = watching.error.take() {
-            return Err(error);
+        let Some(thread) = lock(&self.0.thread).take() else { return Ok(Vec::new()) };
+        self.tell((0, SessionId(0)), What::All);
+        match thread.join() {
+            Ok(seen) => seen,
+            Err(panic) => std::panic::resume_unwind(panic),
         }
-        if let Some(writer) = watching.writer.take() {
-            writer.finish()?;
-        }
-        Ok(pipeline.observer.sink.into_report().links)
+    }
+
+    fn tell(&self, key: Key, what: What) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        // After the end nobody listens any more.
+        let _ = self.0.seen.send(Seen { key, nanos, what });
     }
 }
 
@@ -139,8 +169,49 @@ struct Flags {
 }
 
 impl Watching {
+    fn new(writer: Option<CaptureWriter>) -> Self {
+        Self {
+            pipeline: Pipeline::new(Settings { keep: KEEP, clients: false }, Summaries::new()),
+            writer,
+            error: None,
+            wires: HashMap::new(),
+            frames: 0,
+            frame: Vec::new(),
+        }
+    }
+
+    /// Takes what is seen, to the end; gives what was seen of the links.
+    fn watch(mut self, told: &Receiver<Seen>) -> Result<Vec<LinkSummary>, WriteError> {
+        while let Ok(Seen { key, nanos, what }) = told.recv() {
+            match what {
+                What::Opened(ends) => {
+                    self.wires.insert(key, Wire { ends, next: [1000, 5000] });
+                    self.segment(key, 0, Flags { syn: true, ..Flags::default() }, &[], nanos);
+                    self.segment(key, 1, Flags { syn: true, ack: true, fin: false }, &[], nanos);
+                    self.segment(key, 0, ACK, &[], nanos);
+                }
+                What::Passed(from, bytes) => self.segment(key, from, ACK, &bytes, nanos),
+                What::Closed(first) => {
+                    self.segment(key, first, FIN, &[], nanos);
+                    self.segment(key, 1 - first, FIN, &[], nanos);
+                    self.segment(key, first, ACK, &[], nanos);
+                    self.wires.remove(&key);
+                }
+                What::All => break,
+            }
+        }
+        self.pipeline.finish();
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.finish()?;
+        }
+        Ok(self.pipeline.observer.sink.into_report().links)
+    }
+
     /// Makes a frame and passes it on.
-    fn segment(&mut self, key: (usize, SessionId), from: usize, flags: Flags, payload: &[u8]) {
+    fn segment(&mut self, key: Key, from: usize, flags: Flags, payload: &[u8], nanos: u64) {
         let Some(wire) = self.wires.get_mut(&key) else { return };
         let (source, target) = (wire.ends[from], wire.ends[1 - from]);
         let (sequence, acknowledged) = (wire.next[from], wire.next[1 - from]);
@@ -174,8 +245,6 @@ impl Watching {
             return;
         }
         self.frames += 1;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
         let stamp = Stamp { frame: FrameNumber(self.frames), time: Some(Timestamp { nanos, digits: 9 }) };
         let original_length = u32::try_from(self.frame.len()).unwrap_or(u32::MAX);
         let frame = Frame { stamp, link_type: LinkType::RAW, original_length, data: &self.frame };
@@ -201,27 +270,19 @@ const FIN: Flags = Flags { syn: false, ack: true, fin: true };
 
 impl Tap for NodeTap {
     fn opened(&self, id: SessionId, peer: SocketAddr, local: SocketAddr) {
-        let (mut watching, key) = (self.witness.lock(), (self.node, id));
-        watching.wires.insert(key, Wire { ends: [peer, local], next: [1000, 5000] });
-        watching.opened.push((self.node, id, peer));
-        watching.segment(key, 0, Flags { syn: true, ..Flags::default() }, &[]);
-        watching.segment(key, 1, Flags { syn: true, ack: true, fin: false }, &[]);
-        watching.segment(key, 0, ACK, &[]);
+        // Under the lock, so that they are numbered as the frames come.
+        let mut opened = lock(&self.witness.0.opened);
+        opened.push((self.node, id, peer));
+        self.witness.tell((self.node, id), What::Opened([peer, local]));
     }
 
     fn passed(&self, id: SessionId, from_peer: bool, bytes: &[u8]) {
-        let mut watching = self.witness.lock();
         for part in bytes.chunks(SEGMENT) {
-            watching.segment((self.node, id), usize::from(!from_peer), ACK, part);
+            self.witness.tell((self.node, id), What::Passed(usize::from(!from_peer), part.to_vec()));
         }
     }
 
     fn closed(&self, id: SessionId, by_peer: bool) {
-        let (mut watching, key) = (self.witness.lock(), (self.node, id));
-        let first = usize::from(!by_peer);
-        watching.segment(key, first, FIN, &[]);
-        watching.segment(key, 1 - first, FIN, &[]);
-        watching.segment(key, first, ACK, &[]);
-        watching.wires.remove(&key);
+        self.witness.tell((self.node, id), What::Closed(usize::from(!by_peer)));
     }
 }
