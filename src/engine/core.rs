@@ -17,12 +17,13 @@ use super::propagation::Stream;
 use super::random::Random;
 use super::replication::{Link, Task};
 use super::reply::Reply;
+use super::saving::Saving;
 use super::subscriptions::Subscriptions;
 use super::users::Users;
 use super::value::{Blob, Value};
 use crate::bounds::MAX_DATABASES;
 use crate::repl::master::{self, ConnectionId, Master};
-use crate::repl::replica::{self, Channel, Replica};
+use crate::repl::replica::{self, CachedMaster, Channel, Replica};
 use crate::units::Offset;
 
 /// What a command asks of the server around the engine.
@@ -130,6 +131,10 @@ pub struct Engine {
     pub stats: Stats,
     /// For SPOP and the like.
     pub random: Random,
+    /// How the data and its file stand to each other.
+    pub saving: Saving,
+    /// Where the stream stood in which the first RDB was saved: a replica goes on from there.
+    pub resumes: Option<CachedMaster>,
     /// Who hears what is published.
     pub(super) subscriptions: Subscriptions,
     /// Where CONFIG REWRITE writes.
@@ -181,6 +186,8 @@ impl Engine {
             process: Process::default(),
             stats: Stats::default(),
             random,
+            saving: Saving::default(),
+            resumes: None,
             subscriptions: Subscriptions::default(),
             config_file: None,
             follows: false,
@@ -332,6 +339,9 @@ impl Engine {
         if self.follows && spec.has(Flag::Write) && self.config.flag("replica-read-only") {
             return Err(CommandError::READ_ONLY);
         }
+        if self.saving.failed && spec.has(Flag::Write) && !self.follows && self.cannot_save() {
+            return Err(self.no_disk());
+        }
         if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
             return Err(CommandError::fixed("NOAUTH Authentication required."));
         }
@@ -344,6 +354,17 @@ impl Engine {
             return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         Ok(spec)
+    }
+
+    /// `stop-writes-on-bgsave-error`
+    fn no_disk(&self) -> CommandError {
+        let cannot = match self.dialect.since(7, 0) {
+            true => "it's currently unable to persist to disk",
+            false => "it is currently not able to persist on disk",
+        };
+        CommandError::new(format!(
+            "MISCONF Redis is configured to save RDB snapshots, but {cannot}. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+        ))
     }
 
     /// The words differ from version to version. (Seen on 6.2, 7.0, 7.2.)
@@ -393,6 +414,7 @@ impl Engine {
             return None;
         }
         self.stats.changes += changes;
+        self.saving.changes += changes;
         let goes_on = spec.has(Flag::Write) || spec.has(Flag::MayReplicate);
         if changes > 0 && !effects_told && origin == Origin::Client && goes_on {
             match args.wire() {

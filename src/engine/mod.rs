@@ -33,6 +33,7 @@ mod replication;
 mod reply;
 pub mod request;
 pub mod save;
+pub mod saving;
 pub mod server;
 mod subscriptions;
 mod tape;
