@@ -159,6 +159,10 @@ pub struct Engine {
     ready: VecDeque<(usize, Blob)>,
     /// Where replicas say that they listen.
     pub(super) replica_names: HashMap<ConnectionId, (String, u16)>,
+    /// Who sees every command.
+    pub(super) monitors: Vec<SessionId>,
+    /// A command runs that ran before and had to wait.
+    pub(super) reruns: bool,
     /// Who waits for replicas, or did.
     pub(super) awaits_replicas: Vec<SessionId>,
     table: command::Table,
@@ -202,6 +206,8 @@ impl Engine {
             awaited: HashMap::new(),
             ready: VecDeque::new(),
             replica_names: HashMap::new(),
+            monitors: Vec::new(),
+            reruns: false,
             awaits_replicas: Vec::new(),
             table: command::Table::new(),
         };
@@ -336,6 +342,12 @@ impl Engine {
                 spec.name.to_ascii_lowercase()
             )));
         }
+        if session.monitors && (spec.has(Flag::Write) || spec.has(Flag::Read)) {
+            return Err(CommandError::fixed(match self.dialect.since(7, 0) {
+                true => "ERR Replica can't interact with the keyspace",
+                false => "ERR Replica can't interract with the keyspace",
+            }));
+        }
         if self.follows && spec.has(Flag::Write) && self.config.flag("replica-read-only") {
             return Err(CommandError::READ_ONLY);
         }
@@ -392,6 +404,10 @@ impl Engine {
         // Without a backlog there is no stream, and effects are nobody's.
         self.stream.set_idle(self.master.backlog().is_none());
         let written = reply.len();
+        let monitored = !self.monitors.is_empty();
+        if monitored {
+            self.show(spec, session, args, true, now);
+        }
         let counts = origin == Origin::Client && spec.has(Flag::Read);
         session.commands += 1;
         let mut context = Context {
@@ -407,6 +423,9 @@ impl Engine {
         };
         let outcome = (spec.handler)(&mut context, args);
         let Context { changes, effects_told, request, .. } = context;
+        if monitored {
+            self.show(spec, session, args, false, now);
+        }
         if let Err(error) = outcome {
             reply.truncate(written);
             reply.error(&error);
@@ -659,7 +678,9 @@ impl Engine {
                 let args = blocked.command.get(0);
                 if let Some(spec) = self.command(args.get(0)) {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
+                    self.reruns = true;
                     let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
+                    self.reruns = false;
                     self.end_unit(now);
                     if let Some(request) = request {
                         // It keeps its time, though not its turn.
@@ -727,6 +748,7 @@ impl Engine {
             self.unblock(&mut session);
             self.unwatch(&mut session);
             self.unsubscribe_all(&mut session);
+            self.unmonitor(&mut session);
             let connection = ConnectionId(id.0);
             if session.kind == Kind::Replica {
                 let name = self.replica_name(connection);

@@ -25,6 +25,7 @@ mod keyspace;
 pub mod load;
 mod log;
 pub mod long_double;
+mod monitors;
 pub mod number;
 mod partial_sort;
 mod propagation;

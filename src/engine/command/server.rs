@@ -24,6 +24,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("COMMAND|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
     Spec::new("TIME", 1, ANYWHERE, Keys::NONE, time),
     Spec::new("LASTSAVE", 1, ANYWHERE, Keys::NONE, lastsave),
+    Spec::new("MONITOR", 1, ADMIN, Keys::NONE, monitor),
     Spec::new("SAVE", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, save),
     Spec::new("BGSAVE", -1, &[Flag::Admin, Flag::NoScript], Keys::NONE, bgsave),
     Spec::new("SHUTDOWN", -1, ADMIN, Keys::NONE, shutdown),
@@ -171,6 +172,18 @@ fn time(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
 
 fn lastsave(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     context.reply.integer(context.engine.last_save() / 1000);
+    Ok(())
+}
+
+/// From here on this client sees every command. Who does already gets no answer.
+fn monitor(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    if context.is_in_transaction() && context.engine.dialect.since(6, 2) {
+        return Err(CommandError::fixed("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    }
+    if !context.session.monitors {
+        context.engine.monitor(context.session);
+        context.reply.ok();
+    }
     Ok(())
 }
 
