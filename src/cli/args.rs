@@ -682,8 +682,9 @@ pub(super) enum KeysFormat {
 
 /// Run the embedded engine as a server that clients and replicas, masters and Sentinels talk to.
 ///
-/// It keeps its data in memory. Every directive of redis.conf that it knows can be given as an option of the same name,
-/// and CONFIG GET and SET answer to the same names.
+/// It keeps its data in memory and saves to disk when it is told to (SAVE, BGSAVE, SHUTDOWN SAVE) or where --save names
+/// points. With --dir, --dbfilename or --save it begins with the dump that is there. Every directive of redis.conf that
+/// it knows can be given as an option of the same name, and CONFIG GET and SET answer to the same names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

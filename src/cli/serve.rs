@@ -12,14 +12,18 @@ use super::rdb::source::{Taker, feed};
 use super::{Exit, say};
 use crate::engine::load::Loader;
 use crate::engine::server::serve;
-use crate::engine::{Config, ConfigFile, Engine, Level, Process, Random};
+use crate::engine::{Config, ConfigFile, Engine, Keyspace, Level, Process, Random};
 use crate::rdb::{Checksum, Decoder, Depth, RdbError};
 use crate::repl::event::Replid;
+use crate::repl::replica::CachedMaster;
 use crate::units::{Offset, Timestamp};
 use crate::view::time::Clock;
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let (config, replicaof, users) = configure(args)?;
+    let usual = Config::new(args.compat);
+    // Who names a file, a folder or save points wants what is there.
+    let saves = ["dir", "dbfilename", "save"].iter().any(|name| config.get(name) != usual.get(name));
     match (args.role, &replicaof) {
         (Some(Role::Replica), None) => bail!("a replica needs a master: say --replicaof HOST PORT"),
         (Some(Role::Master), Some(_)) => {
@@ -43,8 +47,18 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         engine.process.config_file = path.display().to_string();
         engine.config_file = Some(Box::new(File(path)));
     }
-    if let Some(file) = args.rdb.as_ref().or(args.load.as_ref()) {
-        seed(&mut engine, file, args)?;
+    // Where it works: a name of its own, as servers tell it.
+    if let Ok(dir) = fs::canonicalize(engine.config.get("dir")) {
+        engine.config.set_at_start("dir", &dir.display().to_string())?;
+    }
+    if engine.config.flag("appendonly") {
+        say("there is no append-only file here: --appendonly yes is taken for no");
+        engine.config.set_at_start("appendonly", "no")?;
+    }
+    let own = Path::new(engine.config.get("dir")).join(engine.config.get("dbfilename"));
+    let own = Some(own).filter(|file| saves && file.is_file());
+    if let Some(file) = args.rdb.as_ref().or(args.load.as_ref()).or(own.as_ref()) {
+        seed(&mut engine, file, args, replicaof.is_some())?;
     }
     engine.refresh();
     let role = if replicaof.is_some() { "replica" } else { "master" };
@@ -76,10 +90,10 @@ impl Taker for Seed {
 }
 
 /// Fills the engine with an RDB's keys; with a capture's, its place in the stream is taken, too.
-fn seed(engine: &mut Engine, file: &Path, args: &ServeArgs) -> anyhow::Result<()> {
+fn seed(engine: &mut Engine, file: &Path, args: &ServeArgs, replica: bool) -> anyhow::Result<()> {
     let name = file.display();
     let now = engine.process.started_at;
-    let loader = Loader::new(engine.keyspace.databases(), Some(now));
+    let loader = Loader::new(engine.keyspace.databases(), args.load.as_ref().map(|_| now));
     let mut seed = Seed { decoder: Decoder::new(loader, Depth::Full), error: None };
     feed(&RdbSource { file: file.to_owned(), link: args.link }, &mut seed)?;
     if let Some(error) = seed.error {
@@ -95,21 +109,36 @@ fn seed(engine: &mut Engine, file: &Path, args: &ServeArgs) -> anyhow::Result<()
     if let Some(fault) = &loaded.fault {
         bail!("{name}: {fault}");
     }
-    if args.load.is_some() {
-        let aux = |key: &str| {
-            let (_, value) = loaded.aux.iter().find(|(name, _)| name == key.as_bytes())?;
-            Some(String::from_utf8_lossy(value).into_owned())
-        };
-        match aux("repl-id").zip(aux("repl-offset").and_then(|offset| offset.parse().ok())) {
-            Some((id, offset)) => engine.master.resume(Replid::from_wire(id.as_bytes()), Offset(offset)),
-            None => say(&format!("{name}: the RDB does not tell its place in the stream; a new history begins")),
+    let aux = |key: &str| {
+        let (_, value) = loaded.aux.iter().find(|(name, _)| name == key.as_bytes())?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    };
+    let place = aux("repl-id").zip(aux("repl-offset").and_then(|offset| offset.parse().ok()));
+    let place = place.map(|(id, offset)| CachedMaster {
+        replid: Replid::from_wire(id.as_bytes()),
+        offset: Offset(offset),
+        db: aux("repl-stream-db").and_then(|db| db.parse().ok()).unwrap_or(0),
+    });
+    match place {
+        Some(place) if args.load.is_some() => engine.master.resume(place.replid, place.offset),
+        Some(place) => engine.resume_at(place, replica),
+        None if args.load.is_some() => {
+            say(&format!("{name}: the RDB does not tell its place in the stream; a new history begins"));
         }
+        None => {}
     }
-    let expired = if loaded.expired > 0 { format!(", {} had expired", loaded.expired) } else { String::new() };
-    let keys: usize = (0..loaded.keyspace.databases()).map(|db| loaded.keyspace.size(db).keys).sum();
+    let keys = |keyspace: &Keyspace| (0..keyspace.databases()).map(|db| keyspace.size(db).keys).sum::<usize>();
     engine.functions.replace(loaded.functions);
     engine.load_scripts(&loaded.aux);
     engine.keyspace.replace(loaded.keyspace);
+    // What has expired goes, and who continues the stream is told so; a replica waits for its master to say it.
+    let all = keys(&engine.keyspace) + usize::try_from(loaded.expired).unwrap_or(0);
+    if !replica && args.load.is_none() {
+        engine.expire_some(now, usize::MAX);
+    }
+    let keys = keys(&engine.keyspace);
+    let expired = if all > keys { format!(", {} had expired", all - keys) } else { String::new() };
+    engine.saving.loaded = (keys as u64, (all - keys) as u64);
     say(&format!("{name}: {keys} keys loaded{expired}"));
     Ok(())
 }

@@ -87,6 +87,8 @@ pub struct Session {
     pub no_evict: bool,
     /// See `no_evict`.
     pub no_touch: bool,
+    /// It sees every command (MONITOR).
+    pub monitors: bool,
     /// Bytes that came from it and went to it, and commands that it ran.
     pub bytes_in: u64,
     /// See `bytes_in`.
@@ -231,6 +233,7 @@ impl Session {
             }
         };
         flag(self.kind == Kind::Replica, 'S');
+        flag(self.monitors, 'O');
         flag(self.kind == Kind::Master, 'M');
         flag(self.is_listening(), 'P');
         flag(self.queue.is_some(), 'x');

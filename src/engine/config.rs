@@ -20,6 +20,8 @@ enum Kind {
     Word(&'static [&'static str]),
     /// Anything.
     Text,
+    /// `seconds changes`, repeated.
+    SavePoints,
     /// `class hard soft seconds`, repeated.
     OutputLimits,
 }
@@ -92,7 +94,7 @@ const DIRECTIVES: &[Directive] = &[
     always("io-threads", Kind::Number(1, 128), "1"),
     at_start("cluster-enabled", Kind::Flag, "no"),
     // Snapshots.
-    always("save", Kind::Text, ""),
+    always("save", Kind::SavePoints, ""),
     always("dir", Kind::Text, "."),
     always("dbfilename", Kind::Text, "dump.rdb"),
     always("rdbcompression", Kind::Flag, "yes"),
@@ -317,6 +319,9 @@ impl Config {
         if directive.set == Set::AtStart {
             return Err(ConfigError::Immutable);
         }
+        if directive.name == "appendonly" && value.eq_ignore_ascii_case("yes") {
+            return Err(invalid("Unable to turn on AOF. Check server logs."));
+        }
         self.put(directive, value)?;
         Ok(directive.name)
     }
@@ -396,6 +401,14 @@ impl Config {
                 number.to_string()
             }
             Kind::Size => size(value).map_err(|_| invalid("argument must be a memory value"))?.to_string(),
+            Kind::SavePoints => {
+                let numbers: Option<Vec<u64>> = value.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+                let numbers = numbers.filter(|numbers| {
+                    numbers.len().is_multiple_of(2) && numbers.iter().step_by(2).all(|seconds| *seconds > 0)
+                });
+                let numbers = numbers.ok_or_else(|| invalid("Invalid save parameters"))?;
+                numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+            }
             Kind::OutputLimits => self.output_limits(value)?,
         };
         self.values.insert(directive.name, value);
@@ -432,6 +445,7 @@ impl Config {
     /// `other`, which tells whether it takes them.
     pub fn read(&mut self, text: &str, mut other: impl FnMut(&[String]) -> bool) -> Vec<(usize, String)> {
         let mut complaints = Vec::new();
+        let mut saves: Option<String> = None;
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -444,7 +458,13 @@ impl Config {
             };
             let words: Vec<String> = words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
             let Some((name, values)) = words.split_first() else { continue };
-            let value = values.join(" ");
+            let mut value = values.join(" ");
+            // Save points add up; an empty one clears those before it.
+            if name.eq_ignore_ascii_case("save") {
+                let before = saves.take().filter(|_| !value.is_empty()).unwrap_or_default();
+                value = format!("{before} {value}").trim().to_owned();
+                saves = Some(value.clone());
+            }
             match self.set_at_start(name, &value) {
                 Ok(()) => {}
                 Err(ConfigError::Unknown(name)) => {

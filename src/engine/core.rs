@@ -18,6 +18,7 @@ use super::propagation::Stream;
 use super::random::Random;
 use super::replication::{Link, Task};
 use super::reply::Reply;
+use super::saving::Saving;
 #[cfg(feature = "scripts")]
 use super::script::Scripts;
 use super::subscriptions::Subscriptions;
@@ -25,7 +26,7 @@ use super::users::Users;
 use super::value::{Blob, Value};
 use crate::bounds::MAX_DATABASES;
 use crate::repl::master::{self, ConnectionId, Master};
-use crate::repl::replica::{self, Channel, Replica};
+use crate::repl::replica::{self, CachedMaster, Channel, Replica};
 use crate::units::Offset;
 
 /// What a command asks of the server around the engine.
@@ -136,6 +137,10 @@ pub struct Engine {
     pub stats: Stats,
     /// For SPOP and the like.
     pub random: Random,
+    /// How the data and its file stand to each other.
+    pub saving: Saving,
+    /// Where the stream stood in which the first RDB was saved: a replica goes on from there.
+    pub resumes: Option<CachedMaster>,
     /// Who hears what is published.
     pub(super) subscriptions: Subscriptions,
     /// Where CONFIG REWRITE writes.
@@ -160,6 +165,10 @@ pub struct Engine {
     ready: VecDeque<(usize, Blob)>,
     /// Where replicas say that they listen.
     pub(super) replica_names: HashMap<ConnectionId, (String, u16)>,
+    /// Who sees every command.
+    pub(super) monitors: Vec<SessionId>,
+    /// A command runs that ran before and had to wait.
+    pub(super) reruns: bool,
     /// Who waits for replicas, or did.
     pub(super) awaits_replicas: Vec<SessionId>,
     table: command::Table,
@@ -189,6 +198,8 @@ impl Engine {
             process: Process::default(),
             stats: Stats::default(),
             random,
+            saving: Saving::default(),
+            resumes: None,
             subscriptions: Subscriptions::default(),
             config_file: None,
             follows: false,
@@ -203,6 +214,8 @@ impl Engine {
             awaited: HashMap::new(),
             ready: VecDeque::new(),
             replica_names: HashMap::new(),
+            monitors: Vec::new(),
+            reruns: false,
             awaits_replicas: Vec::new(),
             table: command::Table::new(),
         };
@@ -343,8 +356,17 @@ impl Engine {
                 spec.name.to_ascii_lowercase()
             )));
         }
+        if session.monitors && (spec.has(Flag::Write) || spec.has(Flag::Read)) {
+            return Err(CommandError::fixed(match self.dialect.since(7, 0) {
+                true => "ERR Replica can't interact with the keyspace",
+                false => "ERR Replica can't interract with the keyspace",
+            }));
+        }
         if self.follows && spec.has(Flag::Write) && self.config.flag("replica-read-only") {
             return Err(CommandError::READ_ONLY);
+        }
+        if self.saving.failed && spec.has(Flag::Write) && !self.follows && self.cannot_save() {
+            return Err(self.no_disk());
         }
         if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
             return Err(CommandError::fixed("NOAUTH Authentication required."));
@@ -358,6 +380,17 @@ impl Engine {
             return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         Ok(spec)
+    }
+
+    /// `stop-writes-on-bgsave-error`
+    fn no_disk(&self) -> CommandError {
+        let cannot = match self.dialect.since(7, 0) {
+            true => "it's currently unable to persist to disk",
+            false => "it is currently not able to persist on disk",
+        };
+        CommandError::new(format!(
+            "MISCONF Redis is configured to save RDB snapshots, but {cannot}. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+        ))
     }
 
     /// The words differ from version to version. (Seen on 6.2, 7.0, 7.2.)
@@ -385,6 +418,10 @@ impl Engine {
         // Without a backlog there is no stream, and effects are nobody's.
         self.stream.set_idle(self.master.backlog().is_none());
         let written = reply.len();
+        let monitored = !self.monitors.is_empty();
+        if monitored {
+            self.show(spec, session, args, true, now);
+        }
         let counts = origin == Origin::Client && spec.has(Flag::Read);
         session.commands += 1;
         let mut context = Context {
@@ -400,6 +437,9 @@ impl Engine {
         };
         let outcome = (spec.handler)(&mut context, args);
         let Context { changes, effects_told, request, .. } = context;
+        if monitored {
+            self.show(spec, session, args, false, now);
+        }
         if let Err(error) = outcome {
             reply.truncate(written);
             reply.error(&error);
@@ -407,6 +447,7 @@ impl Engine {
             return None;
         }
         self.stats.changes += changes;
+        self.saving.changes += changes;
         let goes_on = spec.has(Flag::Write) || spec.has(Flag::MayReplicate);
         if changes > 0 && !effects_told && origin == Origin::Client && goes_on {
             match args.wire() {
@@ -651,7 +692,9 @@ impl Engine {
                 let args = blocked.command.get(0);
                 if let Some(spec) = self.command(args.get(0)) {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
+                    self.reruns = true;
                     let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
+                    self.reruns = false;
                     self.end_unit(now);
                     if let Some(request) = request {
                         // It keeps its time, though not its turn.
@@ -719,6 +762,7 @@ impl Engine {
             self.unblock(&mut session);
             self.unwatch(&mut session);
             self.unsubscribe_all(&mut session);
+            self.unmonitor(&mut session);
             let connection = ConnectionId(id.0);
             if session.kind == Kind::Replica {
                 let name = self.replica_name(connection);

@@ -26,6 +26,7 @@ mod libraries;
 pub mod load;
 mod log;
 pub mod long_double;
+mod monitors;
 pub mod number;
 mod partial_sort;
 mod propagation;
@@ -34,6 +35,7 @@ mod replication;
 mod reply;
 pub mod request;
 pub mod save;
+pub mod saving;
 #[cfg(feature = "scripts")]
 mod script;
 pub mod server;

@@ -18,7 +18,9 @@ use crate::rdb::{Checksum, Decoder, Depth, Format, Header, Need};
 use crate::repl::compat::Compat;
 use crate::repl::event::Replid;
 use crate::repl::master::{self, BeginSnapshot, ConnectionId, DataNeeds, rdb_target};
-use crate::repl::replica::{self, Channel, Credentials, Event, Loaded, Lost, Replica, Start, Step, StreamCommand};
+use crate::repl::replica::{
+    self, CachedMaster, Channel, Credentials, Event, Loaded, Lost, Replica, Start, Step, StreamCommand,
+};
 use crate::units::{Moment, Offset};
 
 /// What the server around the engine has to do, in order.
@@ -42,6 +44,8 @@ pub enum Task {
     Transmit(Channel, Vec<u8>),
     /// Hand in what was kept of this channel's input, then read on.
     Resume(Channel),
+    /// Save in the background.
+    Save(Box<super::saving::Save>),
     /// A line for the log.
     Log(Level, String),
 }
@@ -382,34 +386,64 @@ impl Engine {
         };
         let target = rdb_target(&begin.reader, needs);
         self.link.snapshot = Some(target.header);
-        let sizes = (0..self.keyspace.databases())
-            .map(|db| (db as u32, self.keyspace.size(db)))
-            .filter(|(_, size)| size.keys > 0 && wants_keys)
-            .map(|(db, size)| (db, size.keys as u64, size.volatile as u64));
         Snapshot {
             header: target.header,
             functions: if wants_functions { self.functions.values().cloned().collect() } else { Vec::new() },
-            aux: self.aux(&begin, now),
-            sizes: sizes.collect(),
+            aux: self.aux(Some((begin.replid, begin.offset, begin.stream_db)), now),
+            sizes: if wants_keys { self.sizes() } else { Vec::new() },
             keys: wants_keys.then(|| self.keyspace.begin_snapshot()),
             begin,
         }
     }
 
-    /// The AUX fields that servers write in front of a sync's data. (Seen on 6.2 to 9.1.)
-    fn aux(&self, begin: &BeginSnapshot, now: i64) -> Vec<(&'static str, String)> {
+    /// Sizes of the databases that have keys, for RESIZEDB: number, keys, keys that expire.
+    pub(super) fn sizes(&self) -> Vec<(u32, u64, u64)> {
+        let sizes = (0..self.keyspace.databases()).map(|db| (db as u32, self.keyspace.size(db)));
+        let sizes = sizes.filter(|(_, size)| size.keys > 0);
+        sizes.map(|(db, size)| (db, size.keys as u64, size.volatile as u64)).collect()
+    }
+
+    /// Where this server stands in which stream, and the database that the stream is in: for an RDB on disk. A master
+    /// whose stream nobody has ever heard has no such place.
+    pub(super) fn own_stream_place(&self) -> Option<(Replid, Offset, u32)> {
+        if !self.is_replica() {
+            let place = self.master.as_cached();
+            return self.master.backlog().map(|_| (place.replid, place.offset, place.db));
+        }
+        let replica = self.replica.as_ref()?;
+        let known = replica.is_up() || replica.cached().is_some();
+        let db = replica.cached().map_or(replica.db(), |cached| cached.db);
+        known.then(|| (self.master.history().replid(), self.master.offset(), db))
+    }
+
+    /// An RDB has told where the stream stood in which it was saved. A replica asks its master to go on from there. A
+    /// master writes another stream from here on, and since 7.0 it lets those go on who have all of the old one.
+    pub fn resume_at(&mut self, place: CachedMaster, replica: bool) {
+        if replica {
+            self.master.resume(place.replid, place.offset);
+            self.resumes = Some(place);
+        } else if self.dialect.since(7, 0) {
+            self.master.resume_as_another(place.replid, place.offset);
+        }
+    }
+
+    /// The AUX fields that servers write in front of the data. (Seen on 6.2 to 9.1.)
+    pub(super) fn aux(&self, place: Option<(Replid, Offset, u32)>, now: i64) -> Vec<(&'static str, String)> {
         let version = if self.dialect.is_valkey_since(8, 0) { "valkey-ver" } else { "redis-ver" };
         let aof = if self.dialect.since(7, 0) { "aof-base" } else { "aof-preamble" };
-        vec![
+        let mut aux = vec![
             (version, self.dialect.own_version()),
             ("redis-bits", usize::BITS.to_string()),
             ("ctime", (now / 1000).to_string()),
             ("used-mem", self.process.memory.to_string()),
-            ("repl-stream-db", begin.stream_db.to_string()),
-            ("repl-id", begin.replid.to_string()),
-            ("repl-offset", begin.offset.0.to_string()),
-            (aof, "0".to_owned()),
-        ]
+        ];
+        if let Some((replid, offset, db)) = place {
+            aux.push(("repl-stream-db", db.to_string()));
+            aux.push(("repl-id", replid.to_string()));
+            aux.push(("repl-offset", offset.0.to_string()));
+        }
+        aux.push((aof, "0".to_owned()));
+        aux
     }
 
     /// REPLICAOF: follows a master from here on.

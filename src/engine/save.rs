@@ -5,8 +5,85 @@ use std::io::Write;
 use super::keyspace::{NEVER, Taken};
 use super::value::{Blob, Consumer, Decimal, Group, Stream, Value};
 use crate::rdb::{
-    ConsumerView, GroupView, KeyMeta, Need, Needs, Pending, StreamCounters, StreamId, StreamView, Writer, Written,
+    ConsumerView, GroupView, Header, KeyMeta, Need, Needs, Pending, StreamCounters, StreamId, StreamView, Target,
+    WriteError, Writer, Written,
 };
+
+/// What stands in front of an RDB's keys, and how it is written.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The version.
+    pub header: Header,
+    /// `rdbcompression`
+    pub compress: bool,
+    /// `rdbchecksum`
+    pub checksum: bool,
+    /// The facts about the dump.
+    pub aux: Vec<(&'static str, String)>,
+    /// Function libraries' codes.
+    pub functions: Vec<Blob>,
+    /// Sizes of the databases that have keys, for RESIZEDB: number, keys, keys that expire.
+    pub sizes: Vec<(u32, u64, u64)>,
+}
+
+/// Writes an RDB from a snapshot, key by key.
+pub struct DumpWriter<W: Write> {
+    writer: Writer<W>,
+    sizes: Vec<(u32, u64, u64)>,
+    selected: Option<u32>,
+}
+
+impl<W: Write> DumpWriter<W> {
+    /// Writes what stands in front of the keys.
+    ///
+    /// # Errors
+    /// In words, as those of the other methods.
+    pub fn new(sink: W, head: &Head) -> Result<Self, String> {
+        let Head { header, compress, checksum, aux, functions, sizes } = head;
+        let target = Target { header: *header, compress: *compress, checksum: *checksum };
+        let mut writer = Writer::new(sink, target).map_err(words)?;
+        for (key, value) in aux {
+            writer.aux(key.as_bytes(), value.as_bytes()).map_err(words)?;
+        }
+        for code in functions {
+            writer.function(code).map_err(words)?;
+        }
+        Ok(Self { writer, sizes: sizes.clone(), selected: None })
+    }
+
+    /// Writes a key.
+    ///
+    /// # Errors
+    /// The version cannot hold it, or the sink fails.
+    pub fn key(&mut self, taken: &Taken) -> Result<(), String> {
+        let db = taken.db as u32;
+        if self.selected != Some(db) {
+            self.writer.select(db).map_err(words)?;
+            if let Some((_, keys, expires)) = self.sizes.iter().find(|(number, ..)| *number == db) {
+                self.writer.resize(*keys, *expires).map_err(words)?;
+            }
+            self.selected = Some(db);
+        }
+        write_key(&mut self.writer, taken).map_err(|error| format!("key '{}': {error}", taken.key.escape_ascii()))
+    }
+
+    /// The sink.
+    pub fn sink(&mut self) -> &mut W {
+        self.writer.get_mut()
+    }
+
+    /// Ends the RDB.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn finish(self) -> Result<W, String> {
+        self.writer.finish().map_err(words)
+    }
+}
+
+fn words(error: WriteError) -> String {
+    error.to_string()
+}
 
 /// Writes a key of a snapshot. The caller selects databases.
 ///

@@ -110,6 +110,9 @@ pub struct Read {
     pub stands_in: bool,
 }
 
+/// A command's name and its first argument, as far as they are short.
+type Words = (Vec<u8>, Vec<u8>);
+
 /// Where a link's stream is another than what others were sent of the same history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {
@@ -119,8 +122,8 @@ pub struct Contradiction {
     pub frame: Option<u64>,
     /// The link that has another one.
     pub other: LinkNumber,
-    /// The command in which it stands, its name and its first argument.
-    pub command: Option<(Vec<u8>, Vec<u8>)>,
+    /// The command in which it stands.
+    pub command: Option<Words>,
 }
 
 impl Tapes {
@@ -323,8 +326,8 @@ impl Tapes {
         Ok(None)
     }
 
-    /// The command of a link's stream in which a place is: its name and its first argument, as far as they are short.
-    fn command_at(&mut self, link: LinkNumber, place: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, SpillError> {
+    /// The command of a link's stream in which a place is.
+    fn command_at(&mut self, link: LinkNumber, place: u64) -> Result<Option<Words>, SpillError> {
         let Some(recording) = self.links.get_mut(&link) else { return Ok(None) };
         let mut decoder = CommandDecoder::new(KEEP);
         let (mut at, mut decoded, mut piece) = (0, 0, vec![0; COMPARED]);

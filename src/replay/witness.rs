@@ -67,6 +67,9 @@ enum What {
     All,
 }
 
+/// What was seen of the links in the end.
+type Links = Result<Vec<LinkSummary>, WriteError>;
+
 /// Looks on; all servers of a replay share it. What passes is read on a thread of its own, so that servers do not wait for
 /// that unless they are far ahead.
 #[derive(Clone)]
@@ -76,7 +79,7 @@ struct Looking {
     /// Connections in the order in which they were accepted, and who made them.
     opened: Mutex<Vec<(usize, SessionId, SocketAddr)>>,
     seen: SyncSender<Seen>,
-    thread: Mutex<Option<JoinHandle<Result<Vec<LinkSummary>, WriteError>>>>,
+    thread: Mutex<Option<JoinHandle<Links>>>,
 }
 
 impl std::fmt::Debug for Witness {
@@ -181,7 +184,7 @@ impl Watching {
     }
 
     /// Takes what is seen, to the end; gives what was seen of the links.
-    fn watch(mut self, told: &Receiver<Seen>) -> Result<Vec<LinkSummary>, WriteError> {
+    fn watch(mut self, told: &Receiver<Seen>) -> Links {
         while let Ok(Seen { key, nanos, what }) = told.recv() {
             match what {
                 What::Opened(ends) => {

@@ -6,6 +6,7 @@ use crate::engine::core::Stop;
 use crate::engine::dialect::Family;
 use crate::engine::error::CommandError;
 use crate::engine::glob;
+use crate::engine::log::Level;
 
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
 const OPERATOR: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale];
@@ -23,6 +24,9 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("COMMAND|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
     Spec::new("TIME", 1, ANYWHERE, Keys::NONE, time),
     Spec::new("LASTSAVE", 1, ANYWHERE, Keys::NONE, lastsave),
+    Spec::new("MONITOR", 1, ADMIN, Keys::NONE, monitor),
+    Spec::new("SAVE", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, save),
+    Spec::new("BGSAVE", -1, &[Flag::Admin, Flag::NoScript], Keys::NONE, bgsave),
     Spec::new("SHUTDOWN", -1, ADMIN, Keys::NONE, shutdown),
     Spec::container("SLOWLOG", OPERATOR, Keys::NONE),
     Spec::new("SLOWLOG|GET", -2, OPERATOR, Keys::NONE, slowlog_get),
@@ -167,7 +171,53 @@ fn time(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
 }
 
 fn lastsave(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.integer(context.engine.process.started_at / 1000);
+    context.reply.integer(context.engine.last_save() / 1000);
+    Ok(())
+}
+
+/// From here on this client sees every command. Who does already gets no answer.
+fn monitor(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    if context.is_in_transaction() && context.engine.dialect.since(6, 2) {
+        return Err(CommandError::fixed("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    }
+    if !context.session.monitors {
+        context.engine.monitor(context.session);
+        context.reply.ok();
+    }
+    Ok(())
+}
+
+fn save(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    context.engine.save(context.now)?;
+    context.reply.ok();
+    Ok(())
+}
+
+/// BGSAVE [SCHEDULE], and of Valkey 8.1 BGSAVE CANCEL.
+fn bgsave(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    match args.len() {
+        1 => {}
+        2 if args.is(1, "SCHEDULE") => {}
+        2 if args.is(1, "CANCEL") && context.engine.dialect.is_valkey_since(8, 1) => {
+            match context.engine.cancel_save() {
+                Some(true) => context.reply.status("Background saving cancelled"),
+                Some(false) => context.reply.status("Scheduled background saving cancelled"),
+                None => {
+                    return Err(CommandError::fixed("ERR Background saving is currently not in progress or scheduled"));
+                }
+            }
+            return Ok(());
+        }
+        _ => return Err(CommandError::SYNTAX),
+    }
+    // Since 7.0 not in the midst of a transaction, but right after it.
+    if context.is_in_transaction() && context.engine.dialect.since(7, 0) && !context.engine.is_saving() {
+        context.engine.schedule_save();
+        context.reply.status("Background saving scheduled");
+        return Ok(());
+    }
+    context.engine.save_in_background(context.now)?;
+    context.reply.status("Background saving started");
     Ok(())
 }
 
@@ -179,6 +229,17 @@ fn shutdown(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         if !["NOSAVE", "SAVE", "NOW", "FORCE"].iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())) {
             return Err(CommandError::SYNTAX);
         }
+    }
+    let says = |known: &str| args.from(1).any(|word| word.eq_ignore_ascii_case(known.as_bytes()));
+    let wanted = match (says("SAVE"), says("NOSAVE")) {
+        (true, true) => return Err(CommandError::SYNTAX),
+        (true, false) => Some(true),
+        (false, true) => Some(false),
+        (false, false) => None,
+    };
+    context.engine.note(Level::Notice, "User requested shutdown...".to_owned());
+    if context.engine.save_at_the_end(wanted, context.now).is_err() && !says("FORCE") {
+        return Err(CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs."));
     }
     context.engine.stop = Some(Stop { asked_by: "SHUTDOWN" });
     Ok(())

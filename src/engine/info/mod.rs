@@ -200,9 +200,18 @@ impl Values<'_> {
                 engine.master.backlog().map_or(0, |backlog| backlog.histlen())
             }
             "loading" => return flag(engine.is_loading()),
-            "rdb_changes_since_last_save" => stats.changes,
-            "rdb_last_save_time" => (process.started_at / 1000).unsigned_abs(),
-            "rdb_last_bgsave_time_sec" => return text("-1"),
+            "rdb_changes_since_last_save" => engine.saving.changes,
+            "rdb_bgsave_in_progress" => return flag(engine.is_saving()),
+            "rdb_last_save_time" => (engine.last_save() / 1000).unsigned_abs(),
+            "rdb_last_bgsave_status" => return text(if engine.saving.failed { "err" } else { "ok" }),
+            "rdb_last_bgsave_time_sec" => return Some(engine.saving.seconds.unwrap_or(-1).to_string()),
+            "rdb_current_bgsave_time_sec" => {
+                let passed = engine.saving.since().map_or(-1, |since| (self.now - since).max(0) / 1000);
+                return Some(passed.to_string());
+            }
+            "rdb_saves" => engine.saving.count,
+            "rdb_last_load_keys_loaded" => engine.saving.loaded.0,
+            "rdb_last_load_keys_expired" => engine.saving.loaded.1,
             "total_connections_received" => engine.clients.accepted(),
             "total_commands_processed" => stats.commands,
             "instantaneous_ops_per_sec" => stats.rates.commands.per_second(),

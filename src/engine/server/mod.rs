@@ -10,6 +10,7 @@ mod fault;
 mod limits;
 mod link;
 mod process;
+mod saving;
 mod snapshot;
 
 use std::cell::{Cell, RefCell};
@@ -162,6 +163,7 @@ impl Shared {
             Task::Disconnect(channel) => link::disconnect(self, channel),
             Task::Transmit(channel, bytes) => link::transmit(self, channel, &bytes),
             Task::Resume(channel) => link::resume(self, channel),
+            Task::Save(save) => saving::begin(self, *save),
             Task::Log(level, line) => self.note(level, &line),
         }
     }
@@ -181,6 +183,7 @@ impl Shared {
             engine.expire_some(now, EXPIRED_PER_TICK);
             engine.serve_ready(now, &mut |id, bytes| self.deliver(id, bytes));
         }
+        engine.save_if_due(now);
         self.after_batch(&mut engine);
         self.cut_off_slow(&mut engine, now);
     }
@@ -232,7 +235,7 @@ pub fn serve_directed(
 }
 
 async fn run(
-    engine: Engine,
+    mut engine: Engine,
     addresses: &[SocketAddr],
     master: Option<(String, u16)>,
     log: Log,
@@ -240,6 +243,9 @@ async fn run(
     ready: impl FnOnce(&[SocketAddr]),
 ) -> Result<Stop, ServeError> {
     let mut orders = direct.orders.take();
+    if orders.is_none() {
+        engine.saving.file = Some(Box::new(saving::OnDisk));
+    }
     let mut listeners = Vec::new();
     for address in addresses {
         let listener =
@@ -268,7 +274,8 @@ async fn run(
     ready(&bound);
     if let Some((host, port)) = master {
         let mut engine = shared.engine.borrow_mut();
-        engine.follow(&host, port, Start::Nothing, shared.now());
+        let start = engine.resumes.take().map_or(Start::Nothing, Start::At);
+        engine.follow(&host, port, start, shared.now());
         shared.after_batch(&mut engine);
     }
     let mut ticks = tokio::time::interval(TICK);
@@ -286,7 +293,21 @@ async fn run(
                 Some(order) => shared.obey(order),
                 None => return Ok(Stop { asked_by: "whoever directs it" }),
             },
-            asked_by = &mut end, if !directed => shared.engine.borrow_mut().stop = Some(Stop { asked_by }),
+            asked_by = &mut end, if !directed => {
+                shared.note(Level::Notice, &format!("Received {asked_by} scheduling shutdown..."));
+                let mut engine = shared.engine.borrow_mut();
+                match engine.save_at_the_end(None, shared.now()) {
+                    Ok(()) => engine.stop = Some(Stop { asked_by }),
+                    Err(_) => {
+                        engine.note(
+                            Level::Warning,
+                            format!("{asked_by} received but errors trying to shut down the server, check the logs for more information"),
+                        );
+                        end.set(signalled());
+                    }
+                }
+                shared.after_batch(&mut engine);
+            }
         }
         let sleep = shared.engine.borrow_mut().sleep_for.take();
         if let Some(sleep) = sleep {
@@ -294,11 +315,6 @@ async fn run(
             std::thread::sleep(sleep);
         }
         if let Some(stop) = shared.engine.borrow().stop {
-            let line = match stop.asked_by {
-                "SHUTDOWN" => "User requested shutdown...".to_owned(),
-                signal => format!("Received {signal} scheduling shutdown..."),
-            };
-            shared.note(Level::Notice, &line);
             shared.note(Level::Warning, "Bye bye...");
             return Ok(stop);
         }

@@ -18,17 +18,15 @@ use crate::engine::clients::SessionId;
 use crate::engine::keyspace::Taken;
 use crate::engine::log::Level;
 use crate::engine::replication::Snapshot;
-use crate::engine::save::write_key;
-use crate::engine::value::Blob;
-use crate::rdb::{Header, Target, Writer};
+use crate::engine::save::{DumpWriter, Head};
 use crate::repl::master::{self, ConnectionId, Form};
 use crate::units::Moment;
 
 /// Keys that are taken from the keyspace at a time.
-const KEYS: usize = 256;
+pub(super) const KEYS: usize = 256;
 
 /// Portions of keys, and of bytes, that may be in flight.
-const IN_FLIGHT: usize = 4;
+pub(super) const IN_FLIGHT: usize = 4;
 
 /// Bytes that may wait for a replica before the next are made.
 const AHEAD: usize = 1 << 20;
@@ -104,16 +102,6 @@ fn failed(shared: &Rc<Shared>, snapshot: &Snapshot) {
     shared.after_batch(&mut engine);
 }
 
-/// What the writing thread is told first.
-struct Head {
-    header: Header,
-    compress: bool,
-    checksum: bool,
-    aux: Vec<(&'static str, String)>,
-    functions: Vec<Blob>,
-    sizes: Vec<(u32, u64, u64)>,
-}
-
 async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
     let id = snapshot.begin.id;
     let head = {
@@ -130,7 +118,7 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
     let (keys_in, keys_out) = mpsc::channel::<Vec<Taken>>(IN_FLIGHT);
     let (bytes_in, mut bytes_out) = mpsc::channel::<Result<Vec<u8>, String>>(IN_FLIGHT);
     let thread =
-        std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || write(head, keys_out, &bytes_in));
+        std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || write(&head, keys_out, &bytes_in));
     if let Err(error) = thread {
         shared.note(Level::Warning, &format!("A snapshot cannot be made: {error}"));
         return failed(&shared, &snapshot);
@@ -234,46 +222,28 @@ impl Write for Bytes {
 const PORTION: usize = 64 << 10;
 
 /// The writing thread.
-fn write(head: Head, mut keys: mpsc::Receiver<Vec<Taken>>, bytes: &mpsc::Sender<Result<Vec<u8>, String>>) {
+pub(super) fn write(head: &Head, mut keys: mpsc::Receiver<Vec<Taken>>, bytes: &mpsc::Sender<Result<Vec<u8>, String>>) {
     if let Err(fault) = write_all(head, &mut keys, bytes) {
         let _ = bytes.blocking_send(Err(fault));
     }
 }
 
 fn write_all(
-    head: Head,
+    head: &Head,
     keys: &mut mpsc::Receiver<Vec<Taken>>,
     bytes: &mpsc::Sender<Result<Vec<u8>, String>>,
 ) -> Result<(), String> {
-    let Head { header, compress, checksum, aux, functions, sizes } = head;
-    let words = |error: crate::rdb::WriteError| error.to_string();
-    let target = Target { header, compress, checksum };
-    let mut writer = Writer::new(Bytes::default(), target).map_err(words)?;
-    let mut selected = None;
-    for (key, value) in &aux {
-        writer.aux(key.as_bytes(), value.as_bytes()).map_err(words)?;
-    }
-    for code in &functions {
-        writer.function(code).map_err(words)?;
-    }
+    let mut writer = DumpWriter::new(Bytes::default(), head)?;
     while let Some(batch) = keys.blocking_recv() {
         for taken in batch {
-            let db = taken.db as u32;
-            if selected != Some(db) {
-                writer.select(db).map_err(words)?;
-                if let Some((_, keys, expires)) = sizes.iter().find(|(number, ..)| *number == db) {
-                    writer.resize(*keys, *expires).map_err(words)?;
-                }
-                selected = Some(db);
-            }
-            write_key(&mut writer, &taken).map_err(|error| format!("key '{}': {error}", taken.key.escape_ascii()))?;
-            if writer.get_ref().0.len() >= PORTION {
-                let portion = std::mem::take(&mut writer.get_mut().0);
+            writer.key(&taken)?;
+            if writer.sink().0.len() >= PORTION {
+                let portion = std::mem::take(&mut writer.sink().0);
                 bytes.blocking_send(Ok(portion)).map_err(|_| "nobody takes it".to_owned())?;
             }
         }
     }
-    let rest = writer.finish().map_err(words)?;
+    let rest = writer.finish()?;
     bytes.blocking_send(Ok(rest.0)).map_err(|_| "nobody takes it".to_owned())
 }
 

@@ -503,7 +503,16 @@ impl Master {
         self.recreate_backlog(offset);
     }
 
-    /// The same with bytes of the stream before `offset` for the backlog.
+    /// Goes on where an RDB's aux fields say that the stream stood, under an id of its own: whoever has all of the old
+    /// history can continue. (Masters since 7.0 do so when they start.)
+    pub fn resume_as_another(&mut self, replid: Replid, offset: Offset) {
+        self.history.adopt(replid);
+        let own = self.ids.draw();
+        self.history.shift(own, offset);
+        self.recreate_backlog(offset);
+    }
+
+    /// [`Master::resume`] with bytes of the stream before `offset` for the backlog.
     pub fn resume_with(&mut self, replid: Replid, offset: Offset, latest: &[u8]) {
         self.resume(replid, Offset(offset.0.saturating_sub(latest.len() as u64)));
         if let Some(backlog) = &mut self.backlog {

@@ -264,6 +264,10 @@ impl Master {
 
     pub(super) fn free_backlog(&mut self, now: Moment) {
         let ttl = self.settings.backlog_ttl;
+        // One that began with a backlog has waited for replicas since its first look.
+        if self.alone_since == Moment(0) {
+            self.alone_since = now;
+        }
         let due = ttl > 0 && now.since(self.alone_since) > ttl;
         if due && self.upstream == Upstream::TopLevel && !self.has_replicas() && self.waiting.is_empty() {
             let Some(backlog) = self.backlog.take() else { return };

@@ -244,7 +244,8 @@ fn differing(recorded: &[KeyDigest], replayed: &[KeyDigest]) -> Vec<(String, Str
                     format!("{}, one value", name(own)),
                     "another value from the stream up to the same offset".to_owned(),
                 );
-                (one.next(), other.next());
+                one.next();
+                other.next();
                 if same {
                     continue;
                 }
