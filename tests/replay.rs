@@ -433,3 +433,23 @@ fn a_capture_on_standard_output_is_nothing_but_a_capture() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(replay(&[again.to_str().unwrap()]).1, 0);
 }
+
+#[test]
+fn what_comes_out_otherwise_is_told_with_its_place() {
+    let cases: [&[&str]; 3] = [
+        &["r70-s04_partial_backlog.pcap", "--repl-backlog-size", "294348"],
+        &["r70-s01_full_disk.pcap", "--cut-at", "1000"],
+        &["r70-s03_partial.pcap", "--diskless", "yes"],
+    ];
+    for case in cases {
+        let (verdict, code) = replay(case);
+        assert_eq!((&verdict["reproduced"], code), (&Value::from(false), 1), "{verdict:#}");
+        let links = verdict["links"].as_array().unwrap().iter();
+        let link = links.clone().find(|link| !link["differences"].as_array().unwrap().is_empty()).unwrap();
+        let first = &link["differences"][0];
+        assert!(
+            first["offset"].is_u64() && first["packet"].as_u64().is_some_and(|packet| packet > 0),
+            "{case:?}: {link:#}"
+        );
+    }
+}

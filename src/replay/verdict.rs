@@ -72,7 +72,9 @@ impl Verdict {
         for (scene, outcome) in story.scenes.iter().zip(&played.outcomes) {
             let number = outcome.connection.map(Witness::link);
             let replayed = number.and_then(|number| seen.iter().find(|link| link.link == number));
-            links.push(judge(scene, outcome, replayed, played.part));
+            let mut judged = judge(scene, outcome, replayed, played.part);
+            judged.differences.iter_mut().for_each(|difference| locate(difference, story, scene, replayed));
+            links.push(judged);
             let returns = outcome.returns.iter().map(|number| Witness::link(*number));
             for number in returns.collect::<Vec<_>>() {
                 links.extend(seen.iter().find(|link| link.link == number && !link.rdb_channel).map(|link| {
@@ -215,7 +217,8 @@ fn judge(scene: &Scene, outcome: &Outcome, replayed: Option<&LinkSummary>, part:
             Some(bytes) => format!("a cut after {bytes} bytes of the RDB, as asked for"),
             None => format!("a cut at offset {}, as asked for", scene.end),
         };
-        found.push(Difference { offset: Some(scene.end), ..told("course", "no cut", &what) });
+        let packet = scene.closed.map(|stamp| stamp.frame);
+        found.push(Difference { offset: Some(scene.end), packet, ..told("course", "no cut", &what) });
     }
     LinkVerdict {
         recorded: recorded.clone(),
@@ -245,6 +248,22 @@ fn contradictions(scene: &Scene, found: &mut Vec<Difference>) {
     if let Some(offset) = aux(b"repl-offset").filter(|offset| *offset != scene.start.to_string()) {
         found.push(at(told("sync.offset", &scene.start.to_string(), &format!("{offset}, as the RDB has it"))));
     }
+}
+
+/// A fact that differs shows first where it comes about: one of the sync or the RDB with these, one of the stream where one of
+/// the two streams ends.
+fn locate(difference: &mut Difference, story: &Story, scene: &Scene, replayed: Option<&LinkSummary>) {
+    if difference.offset.is_some() || difference.packet.is_some() || scene.imagined {
+        return;
+    }
+    if !difference.what.starts_with("stream.") {
+        (difference.offset, difference.packet) = (Some(scene.start), Some(scene.granted.frame));
+        return;
+    }
+    let last = |link: &LinkSummary| link.stream.as_ref().and_then(|stream| stream.last).unwrap_or(scene.start);
+    let until = replayed.map_or(scene.start, last).min(last(&scene.link)).max(scene.start);
+    let moment = story.tapes.moment(scene.link.link, until.0 - scene.start.0);
+    (difference.offset, difference.packet) = (Some(until), moment.map(|(frame, _)| FrameNumber(frame)));
 }
 
 fn told(what: &'static str, recorded: &str, replayed: &str) -> Difference {

@@ -167,8 +167,10 @@ impl Director<'_> {
             return Ok(false);
         };
         let mut missing = scene.start.0 - fed.0;
-        // No such backlog has all of that, so that the sync is a full one whatever is written.
-        if missing > self.what_if.backlog.unwrap_or(0).min(MAX_REPLAY_BACKLOG) {
+        // No such backlog has all of that, not even one that drops whole blocks only, so that the sync is a full one whatever
+        // is written.
+        let most = self.what_if.backlog.unwrap_or(0).saturating_mul(2).saturating_add(STAND_IN);
+        if missing > most.min(MAX_REPLAY_BACKLOG) {
             return Ok(false);
         }
         self.note(at, format!(
