@@ -234,7 +234,12 @@ impl Half {
                 self.good_checksums = self.good_checksums.saturating_add(1);
                 false
             }
-            Checksum::Bad => self.good_checksums > self.bad_checksums.saturating_mul(4),
+            Checksum::Bad => {
+                let suspicious = self.good_checksums > self.bad_checksums.saturating_mul(4);
+                // One in 65,536 is right by chance, and must not outweigh all that were wrong.
+                self.bad_checksums = self.bad_checksums.saturating_add(u32::from(!suspicious));
+                suspicious
+            }
             Checksum::Offloaded | Checksum::Unknown => false,
         }
     }

@@ -590,6 +590,16 @@ fn where_checksums_are_wrong_as_a_rule_nothing_is_held_back() {
     assert_eq!(wire.heard(0).bytes.len(), 8);
 }
 
+#[test]
+fn a_checksum_that_is_right_by_chance_makes_the_others_no_worse() {
+    let mut wire = Wire::default();
+    wire.send([syn().damaged(), syn_ack().damaged()]);
+    wire.send((0..4).map(|i| data(0, 2 * i, b"ab").acknowledging(0).damaged()));
+    wire.send([data(0, 8, b"ab").acknowledging(0)]);
+    wire.send((5..9).map(|i| data(0, 2 * i, b"ab").acknowledging(0).damaged()));
+    assert_eq!(wire.heard(0).bytes.len(), 18);
+}
+
 /// The byte at a place of a direction: what a receiver must be told there.
 fn pattern(from: usize, place: u64) -> u8 {
     ((place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 37) as u8) ^ (from as u8 * 0x5a)
