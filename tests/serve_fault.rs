@@ -8,23 +8,9 @@ mod servers;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use servers::{Client, Reply, Running, Server};
-
-/// How long anything may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Looks again and again until something holds.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "in vain: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+use servers::{Client, PATIENCE, Reply, Running, Server, until};
 
 /// Our master, with faults.
 fn master(faults: &[&str], options: &[&str]) -> Running {

@@ -11,8 +11,8 @@ mod storm;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use matrix::{Wire, agree, all, follow, name, syncs, until, wait_up};
-use servers::{Running, Server};
+use matrix::{Wire, agree, all, follow, name, syncs, wait_up};
+use servers::{Running, Server, until};
 use storm::Storm;
 
 /// What all are started with: nothing is waited for that need not be.

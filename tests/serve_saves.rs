@@ -10,23 +10,8 @@ use std::fs::File;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use servers::{Client, Reply, Server, free_port};
-
-/// How long anything may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Looks again and again until something holds.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "in vain: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+use servers::{Client, Reply, Server, free_port, until};
 
 /// Ours, working in a folder; ended with this.
 struct Ours {

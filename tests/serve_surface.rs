@@ -12,23 +12,9 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use servers::{Client, Reply, Server, free_port};
+use servers::{Client, Reply, Server, free_port, until};
 use tempfile::TempDir;
-
-/// How long anything may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Looks again and again until something holds.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "in vain: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// A process with a log, ended with this.
 struct Process {

@@ -31,8 +31,6 @@ pub struct Standing {
     pub offset: Offset,
     /// Its replicas.
     pub followers: Vec<Follower>,
-    /// What has come from its master altogether, payloads included, in bytes.
-    pub heard: u64,
     /// Whether a snapshot is being made.
     pub saving: bool,
     /// Commands that could not be applied, and the first of them: the offset after it, and its name.
@@ -45,7 +43,7 @@ pub struct Standing {
     pub due_acks: usize,
     /// The version in which the last snapshot for a replica was written.
     pub snapshot: Option<Header>,
-    /// Bytes that its master has sent.
+    /// Bytes that its master has sent, payloads included.
     pub received: u64,
     /// What the master refused with, or why the link to it is over; of several the first since it was told to follow.
     pub refused: Option<String>,
@@ -111,7 +109,6 @@ impl Engine {
             up: replica.is_some_and(Replica::is_up),
             offset: self.master.offset(),
             followers: self.followers(),
-            heard: self.stats.link_bytes_in,
             saving: self.master.is_saving(),
             unapplied: self.stats.unapplied,
             first_unapplied: self.stats.first_unapplied.clone(),

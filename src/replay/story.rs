@@ -242,6 +242,11 @@ impl Scene {
         self.link.sync.kind == SyncKind::Partial || self.is_overrun(lineages)
     }
 
+    /// Whether its replica can have the RDB on a connection of its own.
+    pub(super) fn can_two_channel(&self) -> bool {
+        self.link.capa.iter().any(|capa| capa == "rdb-channel-repl" || capa == "dual-channel")
+    }
+
     /// The ACKs of what the replica can have applied.
     pub(super) fn true_acks(&self) -> impl Iterator<Item = Offset> {
         self.acks.iter().map(|(_, offset)| *offset).filter(|offset| *offset <= self.applied)

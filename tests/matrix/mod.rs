@@ -12,27 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::servers::{Client, Reply, Running, Server};
+use super::servers::{Client, PATIENCE, Reply, Running, Server};
 use super::storm::{Words, words};
-
-/// How long anything may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a difference may last that comes from looking at one server before something expires, at the other after.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(5);
-
-/// Waits until it is so.
-#[track_caller]
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        thread::sleep(POLL);
-    }
-}
 
 /// A field of INFO; empty where there is none.
 pub fn field<'a>(info: &'a str, name: &str) -> &'a str {

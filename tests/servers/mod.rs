@@ -26,10 +26,20 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks at something that is waited for.
 const POLL: Duration = Duration::from_millis(5);
+
+/// Looks again and again until something holds.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "in vain: {what}");
+        thread::sleep(POLL);
+    }
+}
 
 /// The servers there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -495,7 +495,7 @@ impl Storm {
             let command = self.fill(line);
             let mut waiter = master.client();
             waiter.send(&command);
-            super::matrix::until("a client waits", || blocked(&mut client) > before);
+            super::servers::until("a client waits", || blocked(&mut client) > before);
             waiting.push(waiter);
         }
         let wakes: Vec<Words> = wakes.iter().map(|line| self.fill(line)).collect();
@@ -503,7 +503,7 @@ impl Storm {
         // Some wait on: whatever they wait for comes, or they go.
         client.many(&[words("RPUSH wl1 z"), words("RPUSH wl2 z"), words("ZADD wz1 1 z")]);
         drop(waiting);
-        super::matrix::until("nobody waits", || blocked(&mut client) == 0);
+        super::servers::until("nobody waits", || blocked(&mut client) == 0);
     }
 
     fn next(&mut self) -> u64 {

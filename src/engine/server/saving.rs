@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::{spawn_blocking, spawn_local};
 
 use super::Shared;
-use super::snapshot::{IN_FLIGHT, KEYS, write};
+use super::snapshot::{IN_FLIGHT, hand_over, write};
 use crate::engine::keyspace::Taken;
 use crate::engine::saving::{DumpFile, Place, Save, WriteDump};
 
@@ -67,19 +67,7 @@ async fn make(shared: &Rc<Shared>, save: &Save) -> Result<(), String> {
         std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || write(&head, keys_out, &bytes_in));
     thread.map_err(words)?;
     let wanted = || shared.engine.borrow().saving.is_wanted();
-    let feed = async {
-        loop {
-            let mut batch = Vec::with_capacity(KEYS);
-            let give = |taken| batch.push(taken);
-            let more = shared.engine.borrow_mut().keyspace.next_of_snapshot(save.keys, KEYS, give);
-            if !wanted() || (!batch.is_empty() && keys_in.send(batch).await.is_err()) || !more {
-                break;
-            }
-            // Others have their turn.
-            tokio::task::yield_now().await;
-        }
-        drop(keys_in);
-    };
+    let feed = hand_over(shared, save.keys, keys_in, wanted);
     let drain = async {
         while let Some(bytes) = bytes_out.recv().await {
             file.write_all(&bytes?).map_err(words)?;

@@ -15,7 +15,7 @@ use tokio::task::spawn_local;
 
 use super::{Pipe, Shared};
 use crate::engine::clients::SessionId;
-use crate::engine::keyspace::Taken;
+use crate::engine::keyspace::{SnapshotId as Walk, Taken};
 use crate::engine::log::Level;
 use crate::engine::replication::Snapshot;
 use crate::engine::save::{DumpWriter, Head};
@@ -23,7 +23,7 @@ use crate::repl::master::{self, ConnectionId, Form};
 use crate::units::Moment;
 
 /// Keys that are taken from the keyspace at a time.
-pub(super) const KEYS: usize = 256;
+const KEYS: usize = 256;
 
 /// Portions of keys, and of bytes, that may be in flight.
 pub(super) const IN_FLIGHT: usize = 4;
@@ -125,17 +125,9 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
     }
     let wanted = || shared.snapshots.borrow().contains_key(&id);
     let feed = async {
-        let Some(walk) = snapshot.keys else { return };
-        loop {
-            let mut batch = Vec::with_capacity(KEYS);
-            let more = shared.engine.borrow_mut().keyspace.next_of_snapshot(walk, KEYS, |taken| batch.push(taken));
-            if !wanted() || (!batch.is_empty() && keys_in.send(batch).await.is_err()) || !more {
-                break;
-            }
-            // Others have their turn.
-            tokio::task::yield_now().await;
+        if let Some(walk) = snapshot.keys {
+            hand_over(&shared, walk, keys_in, wanted).await;
         }
-        drop(keys_in);
     };
     let drain = async {
         while let Some(bytes) = bytes_out.recv().await {
@@ -220,6 +212,24 @@ impl Write for Bytes {
 
 /// Bytes that are handed over at a time.
 const PORTION: usize = 64 << 10;
+
+/// Hands the keys of a snapshot over to the writing thread, as long as it is wanted.
+pub(super) async fn hand_over(
+    shared: &Rc<Shared>,
+    walk: Walk,
+    keys: mpsc::Sender<Vec<Taken>>,
+    wanted: impl Fn() -> bool,
+) {
+    loop {
+        let mut batch = Vec::with_capacity(KEYS);
+        let more = shared.engine.borrow_mut().keyspace.next_of_snapshot(walk, KEYS, |taken| batch.push(taken));
+        if !wanted() || (!batch.is_empty() && keys.send(batch).await.is_err()) || !more {
+            return;
+        }
+        // Others have their turn.
+        tokio::task::yield_now().await;
+    }
+}
 
 /// The writing thread.
 pub(super) fn write(head: &Head, mut keys: mpsc::Receiver<Vec<Taken>>, bytes: &mpsc::Sender<Result<Vec<u8>, String>>) {

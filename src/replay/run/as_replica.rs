@@ -122,7 +122,7 @@ impl Director<'_> {
         }
         let start = self.question(at, scene);
         let connection = self.witness.connections();
-        let can_two = scene.link.capa.iter().any(|capa| capa == "rdb-channel-repl" || capa == "dual-channel");
+        let can_two = scene.can_two_channel();
         let (announced, place) = (scene.link.replica_port, partner.place.clone());
         self.order(scene.replica, move |engine| {
             engine.two_channel(can_two);

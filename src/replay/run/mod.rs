@@ -434,7 +434,7 @@ impl<'a> Director<'a> {
         let by_itself = self.what_if.is_of_time();
         let acks = Some(acks).filter(|_| !by_itself);
         let hold = (scene.applied < scene.end && !by_itself).then_some(scene.applied);
-        let can_two = scene.link.capa.iter().any(|capa| capa == "rdb-channel-repl" || capa == "dual-channel");
+        let can_two = scene.can_two_channel();
         let announced = scene.link.replica_port;
         self.order(scene.replica, move |engine| {
             engine.two_channel(can_two);
