@@ -75,7 +75,7 @@ pub struct SyncSummary {
     pub kind: SyncKind,
     /// How the RDB travelled.
     pub transfer: Option<Transfer>,
-    /// What the last PSYNC asked for.
+    /// What the last PSYNC asked for; of a two-channel sync what the one asked for that it answered.
     pub asked: Option<Asked>,
     /// The history that the master answered with.
     pub replid: Option<Replid>,
@@ -457,7 +457,7 @@ impl LinkSummary {
                 if self.sync.kind != SyncKind::Full {
                     self.sync.kind = SyncKind::Partial;
                 }
-                self.sync.replid = replid.or(self.sync.asked.map(|asked| asked.replid));
+                self.sync.replid = replid.or(self.sync.replid).or(self.sync.asked.map(|asked| asked.replid));
                 self.sync.offset = offset;
             }
             Kind::TwoChannel { transfer, pair, .. } => {
@@ -503,8 +503,10 @@ impl LinkSummary {
     }
 
     fn command(&mut self, command: &Command<'_>, asked: Option<Asked>) {
-        if let Some(asked) = asked {
-            self.sync.asked = Some(asked);
+        // After the answer that a second channel brings the RDB, Valkey's replica asks for the stream after it.
+        let granted = matches!(self.sync.transfer, Some(Transfer::RdbChannel | Transfer::DualChannel));
+        if asked.is_some() && !(granted && self.sync.asked.is_some()) {
+            self.sync.asked = asked;
         }
         if !command.is("REPLCONF") {
             return;

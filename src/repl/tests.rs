@@ -654,6 +654,30 @@ fn a_damaged_rdb_is_told_as_such() {
 }
 
 #[test]
+fn two_channels_tell_why_as_one_does() {
+    let again = |mut talk: Talk, replid: &str, first: u64| {
+        for (_, _, said) in &mut talk.said {
+            if let Said::Bytes(bytes) = said
+                && *bytes == say("PSYNC ? -1")
+            {
+                *bytes = say(&format!("PSYNC {replid} {first}"));
+            }
+        }
+        talk
+    };
+    for talk in [rdb_channel, dual_channel] {
+        let events = again(talk(), ID, 501).whole();
+        assert_eq!(events.notes(), ["full-sync-backlog-overrun"]);
+        let note = events.one("note");
+        assert!(note["text"].as_str().unwrap().contains(&format!("{} bytes behind", BASE - 500)), "{note}");
+        assert_eq!(note["link"], 1);
+        assert_eq!(again(talk(), OTHER_ID, 501).whole().notes(), ["full-sync-replid-mismatch"]);
+        assert_eq!(again(talk(), OTHER_ID, 1).whole().notes(), ["full-sync-first"]);
+        assert_eq!(talk().whole().notes(), ["full-sync-first"]);
+    }
+}
+
+#[test]
 fn an_overrun_backlog_says_by_how_much() {
     let talk = handshake(&format!("PSYNC {ID} 501")).down(format!("+FULLRESYNC {ID} 90500\r\n"));
     let events = talk.whole();

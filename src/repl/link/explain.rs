@@ -1,7 +1,7 @@
 //! Why it came as it did: the notes of a link, with their evidence.
 
 use super::{Context, Link};
-use crate::repl::event::{Replid, Side, Sink};
+use crate::repl::event::{Asked, Replid, Side, Sink};
 use crate::repl::notes::{self, Note};
 use crate::repl::payload::Payload;
 use crate::tcp::Connection;
@@ -39,11 +39,12 @@ impl Link {
     /// Why the sync is a full one, from what was asked and what was answered.
     pub(super) fn explain_full<S: Sink>(
         &mut self,
+        asked: Option<Asked>,
         replid: Option<Replid>,
         offset: Option<Offset>,
         cx: &mut Context<'_, S>,
     ) {
-        let Some(asked) = self.asked else { return };
+        let Some(asked) = asked else { return };
         let (Some(first), false) = (asked.offset.filter(|&first| first > 0), asked.replid.as_str() == "?") else {
             let text = "full sync: the replica has nothing to continue from (it asked with `? -1`)";
             return self.note(Note::FullSyncFirst, text, cx);

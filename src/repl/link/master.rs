@@ -224,7 +224,8 @@ impl Link {
         self.sync = Sync::Full;
         let pair = cx.shared.offer(self.ends(), self.listening_port, self.number(), transfer, client_id);
         self.emit(Some(Side::Master), Kind::TwoChannel { transfer, client_id, pair }, cx);
-        self.explain_full(None, None, cx);
+        self.unexplained = self.asked;
+        self.explain_full(self.asked, None, None, cx);
         self.note_loop(cx);
     }
 
@@ -251,7 +252,7 @@ impl Link {
         if matches!(self.channel, Channel::Rdb { .. }) {
             return;
         }
-        self.explain_full(Some(replid), Some(offset), cx);
+        self.explain_full(self.asked, Some(replid), Some(offset), cx);
         self.note_loop(cx);
     }
 

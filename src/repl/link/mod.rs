@@ -110,6 +110,8 @@ pub(super) struct Link {
     payload_due: bool,
     asked: Option<Asked>,
     asked_at: Option<Stamp>,
+    /// What was asked where the answer was a two-channel sync, until the other channel tells what of.
+    unexplained: Option<Asked>,
     keepalives: u64,
     sync: Sync,
     replid: Option<Replid>,
@@ -162,6 +164,7 @@ impl Link {
             payload_due: false,
             asked: None,
             asked_at: None,
+            unexplained: None,
             keepalives: 0,
             sync: Sync::None,
             replid: None,
@@ -242,6 +245,11 @@ impl Link {
         self.ledger.set_base(base);
         if late {
             self.tell_offsets(cx);
+        }
+        // Only now is it known from what history and offset the RDB is.
+        let asked = self.unexplained.take();
+        if !self.noted.contains(&Note::FullSyncFirst) {
+            self.explain_full(asked, Some(replid), Some(base), cx);
         }
     }
 
