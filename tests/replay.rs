@@ -179,6 +179,10 @@ fn another_backlog_makes_another_sync() {
     assert_eq!((kinds(&verdict), code), (vec!["full", "partial"], 1), "{verdict:#}");
     let notes = &verdict["links"][1]["notes"][0];
     assert!(notes.as_str().unwrap().starts_with("synthetic: 310048 bytes"), "{notes}");
+    assert!(!notes.as_str().unwrap().contains("no room"), "{notes}");
+    // What stands for them makes of the replica's keys those that were recorded afterwards.
+    let commands = &verdict["links"][1]["replayed"]["stream"]["by_command"];
+    assert!(commands["PUBLISH"].as_u64() > Some(0) && commands["SET"].as_u64() > Some(0), "{commands}");
     assert!(verdict["digest"]["replica"].is_null(), "what others stand for is not claimed: {verdict:#}");
 }
 

@@ -10,6 +10,7 @@
 //! commands. [`Engine`] knows no sockets and no clock.
 
 pub mod args;
+mod changes;
 mod clients;
 pub mod command;
 mod config;
@@ -47,6 +48,7 @@ mod testing;
 mod users;
 pub mod value;
 
+pub use changes::{Changes, Printed};
 pub use clients::{Blocked, BlockedOn, Clients, Closing, Counts, Kind, Queue, Replies, Session, SessionId};
 pub use config::{Config, ConfigError, OutputLimit, split};
 pub use context::{Context, Origin};

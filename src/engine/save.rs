@@ -94,6 +94,16 @@ pub fn write_key<W: Write>(writer: &mut Writer<W>, taken: &Taken) -> Written {
     write_value(writer, &meta, &taken.value)
 }
 
+/// A value alone, as DUMP gives it and RESTORE takes it.
+///
+/// # Errors
+/// [`WriteError`] where that version of the format has no form for it.
+pub fn payload(value: &Value, header: Header) -> Result<Vec<u8>, WriteError> {
+    let mut writer = Writer::payload(Vec::new(), Target::new(header))?;
+    write_value(&mut writer, &KeyMeta::default(), value)?;
+    writer.finish()
+}
+
 /// Writes a value with what goes with it: a key of an RDB, or a payload's only value.
 ///
 /// # Errors

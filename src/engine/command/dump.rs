@@ -8,7 +8,7 @@ use crate::engine::keyspace::NEVER;
 use crate::engine::load::Loader;
 use crate::engine::save;
 use crate::engine::value::{Decimal, Value};
-use crate::rdb::{Depth, KeyMeta, Payload, Target, Writer, is_unsigned};
+use crate::rdb::{Depth, Payload, is_unsigned};
 
 const READ: &[Flag] = &[Flag::Read];
 const WRITE: &[Flag] = &[Flag::Write, Flag::DenyOom];
@@ -25,12 +25,8 @@ fn dump(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         context.reply.null();
         return Ok(());
     };
-    let written = Writer::payload(Vec::new(), Target::new(header)).and_then(|mut writer| {
-        save::write_value(&mut writer, &KeyMeta::default(), &entry.value)?;
-        writer.finish()
-    });
     // Only what came from a newer server's stream can be so; a server of this version could not hold it.
-    let payload = written.map_err(|error| CommandError::new(format!("ERR {error}")))?;
+    let payload = save::payload(&entry.value, header).map_err(|error| CommandError::new(format!("ERR {error}")))?;
     context.reply.bulk(&payload);
     Ok(())
 }

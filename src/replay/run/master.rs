@@ -2,7 +2,7 @@
 
 use super::{Director, RunError, Source};
 use crate::bounds::{MAX_KEYS_LISTED, MAX_REPLAY_BACKLOG, REPLAY_PIECE, STAND_IN};
-use crate::engine::{Dialect, Digest, Engine};
+use crate::engine::{Changes, Dialect, Digest, Engine};
 use crate::repl::event::{Replid, Transfer};
 use crate::repl::replica::CachedMaster;
 use crate::repl::summary::SyncKind;
@@ -160,8 +160,8 @@ impl Director<'_> {
         })
     }
 
-    /// In place of what a master wrote and the capture lacks, as many bytes of commands that change nothing, and the data
-    /// of the RDB that was recorded afterwards. Tells whether that was possible.
+    /// In place of what a master wrote and the capture lacks, as many bytes of commands that lead to the data of the RDB
+    /// that was recorded afterwards, and then of such as change nothing. Tells whether that was possible.
     fn stand_in(&mut self, at: usize, number: usize, scene: &Scene) -> Result<bool, RunError> {
         let Some(fed) = self.node(number).map(|node| node.fed).filter(|fed| *fed < scene.start) else {
             return Ok(false);
@@ -173,10 +173,19 @@ impl Director<'_> {
         if missing > most.min(MAX_REPLAY_BACKLOG) {
             return Ok(false);
         }
-        self.note(at, format!(
-            "synthetic: {missing} bytes that the master wrote after offset {fed} are not in the capture, and others stand for them"
-        ));
         let present = self.present.get();
+        let changes = self.changes(number, scene, missing)?;
+        let left =
+            if changes.left == 0 { String::new() } else { format!("; there is no room for {} more", changes.left) };
+        self.note(at, format!(
+            "synthetic: {missing} bytes that the master wrote after offset {fed} are not in the capture, and others stand for them: what makes {} keys as they are in the recorded RDB, and PUBLISH{left}",
+            changes.keys
+        ));
+        missing -= changes.commands.len() as u64;
+        for piece in changes.commands.chunks(REPLAY_PIECE) {
+            let piece = piece.to_vec();
+            self.order(number, move |engine| engine.tape(&piece, present))?;
+        }
         while missing > 0 {
             let bytes = stand_in(missing.min(STAND_IN));
             missing -= bytes.len() as u64;
@@ -194,25 +203,42 @@ impl Director<'_> {
         Ok(self.wait(number, |standing| standing.taken >= start))
     }
 
+    /// What leads from a master's keys to those of the RDB that was recorded afterwards, in at most so many bytes.
+    fn changes(&mut self, number: usize, scene: &Scene, room: u64) -> Result<Changes, RunError> {
+        let dialect = self.dialect_of(scene);
+        let (Some(recorded), Some(node)) = (self.recorded(scene, dialect)?, self.node(number)) else {
+            return Ok(Changes::default());
+        };
+        let (held, db) = node.actor.ask(|engine| (engine.prints(), engine.stream_db()))?;
+        Ok(recorded.changes_from(&held, db, usize::try_from(room).unwrap_or(usize::MAX)))
+    }
+
+    fn dialect_of(&self, scene: &Scene) -> Dialect {
+        self.story.nodes.get(scene.master).map_or(Dialect::DEFAULT, |node| node.dialect)
+    }
+
+    /// A recorded RDB's keys; `None` where there is none that can be loaded.
+    fn recorded(&mut self, scene: &Scene, dialect: Dialect) -> Result<Option<Engine>, RunError> {
+        let Some(link) = scene.rdb else { return Ok(None) };
+        let mut loading = Engine::new(dialect, 1);
+        loading.tape_begin();
+        let mut at = 0;
+        while let Some(piece) = self.piece(link, &mut at)? {
+            loading.tape_load(&piece);
+        }
+        Ok(loading.tape_data().is_ok().then_some(loading))
+    }
+
     fn stands_at(&self, number: usize, offset: Offset) -> bool {
         self.node(number).is_some_and(|node| node.actor.standing().offset == offset)
     }
 
     /// Where a master has come by the recorded stream to where there is a recorded RDB, both must be the same.
     fn compare(&mut self, at: usize, scene: &Scene) -> Result<(), RunError> {
-        let Some(link) = scene.rdb else { return Ok(()) };
-        let mut loading = Engine::new(Dialect::DEFAULT, 1);
-        loading.tape_begin();
-        let mut at_byte = 0;
-        while let Some(piece) = self.piece(link, &mut at_byte)? {
-            loading.tape_load(&piece);
-        }
-        let present = self.present.get();
-        if loading.tape_data().is_err() {
-            return Ok(());
-        }
         // Not the stronger one: when a group's consumers were seen, each server knows by its own clock.
-        let Some(dialect) = self.story.nodes.get(scene.master).map(|node| node.dialect) else { return Ok(()) };
+        let dialect = self.dialect_of(scene);
+        let Some(loading) = self.recorded(scene, dialect)? else { return Ok(()) };
+        let present = self.present.get();
         let recorded = loading.digest(dialect, present);
         let Some(node) = self.node(scene.master) else { return Ok(()) };
         let replayed = node.actor.ask(move |engine| engine.digest(dialect, present))?;
