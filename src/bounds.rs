@@ -245,6 +245,9 @@ pub const MIN_BACKLOG: u64 = 1;
 /// the servers' hard limit for a replica's output. Beyond it the replica reads no further until it has loaded.
 pub const DUAL_CHANNEL_BUFFER: usize = 256 << 20;
 
+/// How many pieces of spools wait at most for the thread that writes them to files.
+pub const SPILL_AHEAD: usize = 4;
+
 /// Capabilities, addresses and versions from REPLCONF are kept up to this length each, as redis-server does for
 /// addresses (`NET_HOST_STR_LEN`).
 pub const MAX_REPLCONF_VALUE: usize = 256;

@@ -7,8 +7,11 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 
-use crate::bounds::{SPILL_READ, SPILL_RUNS};
+use crate::bounds::{SPILL_AHEAD, SPILL_READ, SPILL_RUNS};
 
 /// A temporary file that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +32,92 @@ impl SpillError {
     }
 }
 
+/// Bytes for a file, and whoever waits for them to be there.
+#[derive(Debug)]
+struct Writing {
+    file: Arc<File>,
+    at: u64,
+    bytes: Vec<u8>,
+    progress: Arc<Progress>,
+}
+
+/// How far a spool's file has got.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Bytes that were dealt with, and the first error.
+    state: Mutex<(u64, Option<io::Error>)>,
+    changed: Condvar,
+}
+
+impl Progress {
+    /// Counts bytes that were written, or not.
+    fn add(&self, bytes: u64, written: io::Result<()>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 += bytes;
+        if let Err(error) = written {
+            state.1.get_or_insert(error);
+        }
+        self.changed.notify_all();
+    }
+
+    /// The first error there was, once.
+    fn check(&self) -> io::Result<()> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits until so many bytes were dealt with.
+    fn wait(&self, bytes: u64) -> io::Result<()> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.changed.wait_while(state, |state| state.0 < bytes).unwrap_or_else(PoisonError::into_inner);
+        state.1.take().map_or(Ok(()), Err)
+    }
+}
+
+/// Writes the files of spools in a thread of its own, so that who fills them need not wait for the system to copy. At most
+/// [`SPILL_AHEAD`] pieces wait for it, all spools together; it ends when the last spool that uses it is gone.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    sender: SyncSender<Writing>,
+    spare: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Behind {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start() -> io::Result<Self> {
+        let (sender, jobs) = mpsc::sync_channel::<Writing>(SPILL_AHEAD);
+        let spare = Arc::new(Mutex::new(Vec::new()));
+        let done = Arc::clone(&spare);
+        thread::Builder::new().name("spill".to_owned()).spawn(move || {
+            while let Ok(Writing { file, at, mut bytes, progress }) = jobs.recv() {
+                progress.add(bytes.len() as u64, write_at(&file, at, &bytes));
+                bytes.clear();
+                done.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+            }
+        })?;
+        Ok(Self { sender, spare })
+    }
+
+    /// A buffer that was written, to be filled again.
+    fn spare(&self) -> Vec<u8> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+}
+
+fn write_at(mut file: &File, at: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(bytes))
+}
+
 /// Bytes in order. Up to the bound they are held in memory; from then on they go to a file, and only the latest are held.
 #[derive(Debug)]
 pub struct Spool {
     bound: usize,
-    file: Option<File>,
+    file: Option<Arc<File>>,
+    /// Who writes the file, unless the spool does it itself.
+    behind: Option<Behind>,
+    progress: Arc<Progress>,
     /// Bytes in the file.
     filed: u64,
     /// Those behind them. Invariant: no longer than the bound, unless a file could not be used.
@@ -44,7 +128,13 @@ impl Spool {
     /// A spool that holds at most `bound` bytes in memory.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self { bound, file: None, filed: 0, tail: Vec::new() }
+        Self { bound, file: None, behind: None, progress: Arc::default(), filed: 0, tail: Vec::new() }
+    }
+
+    /// A spool whose file is written by another thread. An error is told when it is next filled or read.
+    #[must_use]
+    pub fn behind(bound: usize, behind: Behind) -> Self {
+        Self { behind: Some(behind), ..Self::new(bound) }
     }
 
     /// How many bytes it has.
@@ -69,6 +159,7 @@ impl Spool {
     pub fn clear(&mut self) {
         self.tail.clear();
         self.file = None;
+        self.progress = Arc::default();
         self.filed = 0;
     }
 
@@ -88,6 +179,18 @@ impl Spool {
     }
 
     fn file_away(&mut self) -> Result<(), SpillError> {
+        if self.tail.is_empty() {
+            return Ok(());
+        }
+        if let Some(behind) = self.behind.clone() {
+            self.progress.check().map_err(SpillError::new("written"))?;
+            let (file, at, progress) = (self.file()?, self.filed, Arc::clone(&self.progress));
+            let bytes = std::mem::replace(&mut self.tail, behind.spare());
+            self.filed += bytes.len() as u64;
+            let lost = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+            let job = Writing { file, at, bytes, progress };
+            return behind.sender.send(job).map_err(lost).map_err(SpillError::new("written"));
+        }
         let tail = std::mem::take(&mut self.tail);
         let written = self.write(&tail);
         self.tail = tail;
@@ -97,16 +200,26 @@ impl Spool {
         written
     }
 
+    fn file(&mut self) -> Result<Arc<File>, SpillError> {
+        if let Some(file) = &self.file {
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(tempfile::tempfile().map_err(SpillError::new("made"))?);
+        Ok(Arc::clone(self.file.insert(file)))
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), SpillError> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(tempfile::tempfile().map_err(SpillError::new("made"))?),
-        };
-        file.seek(SeekFrom::Start(self.filed))
-            .and_then(|_| file.write_all(bytes))
-            .map_err(SpillError::new("written"))?;
+        let file = self.file()?;
+        self.settle("written")?;
+        write_at(&file, self.filed, bytes).map_err(SpillError::new("written"))?;
         self.filed += bytes.len() as u64;
+        self.progress.add(bytes.len() as u64, Ok(()));
         Ok(())
+    }
+
+    /// Waits until all that is filed is in the file.
+    fn settle(&self, doing: &'static str) -> Result<(), SpillError> {
+        if self.behind.is_some() { self.progress.wait(self.filed).map_err(SpillError::new(doing)) } else { Ok(()) }
     }
 
     /// Copies bytes from `offset` on; gives how many, fewer than there is room for only at the end.
@@ -115,7 +228,10 @@ impl Spool {
     /// When the temporary file cannot be read.
     pub fn read_at(&mut self, offset: u64, into: &mut [u8]) -> Result<usize, SpillError> {
         let mut done = 0;
-        if let Some(file) = &mut self.file
+        if offset < self.filed {
+            self.settle("written")?;
+        }
+        if let Some(mut file) = self.file.as_deref()
             && offset < self.filed
         {
             let wanted = usize::try_from(self.filed - offset).map_or(into.len(), |left| left.min(into.len()));
@@ -590,8 +706,10 @@ mod tests {
 
     #[test]
     fn a_spool_gives_back_what_came() {
-        for bound in [0, 1, 10, 1000, 1 << 20] {
-            let mut spool = Spool::new(bound);
+        let behind = Behind::start().unwrap();
+        let all = [0, 1, 10, 1000, 1 << 20].map(|bound| [(bound, None), (bound, Some(behind.clone()))]);
+        for (bound, behind) in all.into_iter().flatten() {
+            let mut spool = behind.map_or_else(|| Spool::new(bound), |behind| Spool::behind(bound, behind));
             let mut all = Vec::new();
             for round in 0..300_usize {
                 let bytes = vec![round as u8; round % 40];
@@ -621,6 +739,18 @@ mod tests {
             spool.append(b"again").unwrap();
             assert_eq!(spool.reader().take(100).unwrap(), b"again");
         }
+    }
+
+    #[test]
+    fn an_error_behind_is_told_once_and_nobody_waits_for_ever() {
+        let mut spool = Spool::behind(4, Behind::start().unwrap());
+        // A file that cannot be written.
+        spool.file = Some(Arc::new(File::open("/dev/null").unwrap()));
+        spool.append(b"0123").unwrap();
+        spool.append(b"4567").unwrap();
+        let mut some = [0; 8];
+        let error = spool.read_at(0, &mut some).unwrap_err();
+        assert_eq!(error.doing, "written");
     }
 
     #[test]

@@ -22,7 +22,7 @@ const BURST_NANOS: u64 = 20_000_000;
 #[derive(Debug)]
 pub struct Recorder {
     summaries: Summaries,
-    heard: HashMap<LinkNumber, Heard>,
+    heard: HashMap<LinkNumber, Heard, foldhash::fast::RandomState>,
     /// Where each master is among `highs`.
     masters: HashMap<Endpoint, usize>,
     /// The highest offset that each master has sent to anyone.
@@ -52,6 +52,7 @@ struct Heard {
     in_hole: bool,
     /// The offset after what came at once.
     burst: Option<u64>,
+    burst_over: bool,
     /// The first frame in which an end said what is none of the protocol.
     malformed: Option<(FrameNumber, Side)>,
 }
@@ -62,10 +63,10 @@ impl Recorder {
     pub fn new(keeps: bool) -> Self {
         Self {
             summaries: Summaries::new(),
-            heard: HashMap::new(),
+            heard: HashMap::default(),
             masters: HashMap::new(),
             highs: Vec::new(),
-            tapes: if keeps { Tapes::default() } else { Tapes::that_count() },
+            tapes: if keeps { Tapes::that_keep() } else { Tapes::that_count() },
             now: Stamp::default(),
             error: None,
         }
@@ -95,9 +96,12 @@ impl Recorder {
         if let Some(high) = heard.master.and_then(|master| self.highs.get_mut(master)) {
             *high = offset.max(*high);
         }
-        let granted = heard.granted.and_then(|granted| now.since(granted));
-        if heard.acks.is_empty() && granted.is_some_and(|span| span.nanos <= BURST_NANOS) {
-            heard.burst = Some(offset);
+        if let Some(granted) = heard.granted.filter(|_| heard.acks.is_empty() && !heard.burst_over) {
+            if now.since(granted).is_some_and(|span| span.nanos <= BURST_NANOS) {
+                heard.burst = Some(offset);
+            } else {
+                heard.burst_over = true;
+            }
         }
     }
 
@@ -287,7 +291,7 @@ pub struct Story {
 impl Story {
     fn new(
         report: Report,
-        heard: &HashMap<LinkNumber, Heard>,
+        heard: &HashMap<LinkNumber, Heard, foldhash::fast::RandomState>,
         tapes: Tapes,
         only: &[u32],
         assumed: Option<Dialect>,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::bounds::{MAX_FINE_MARKS, MAX_HOLES, STAND_IN, TAPE_SPOOL};
 use crate::repl::event::Replid;
 use crate::resp::{CommandDecoder, Step};
-use crate::spill::{SpillError, Spool};
+use crate::spill::{Behind, SpillError, Spool};
 use crate::units::{LinkNumber, Offset, Stamp};
 
 /// Beyond so many marks, times of a stream that lie within so many milliseconds are one.
@@ -48,14 +48,12 @@ struct Mark {
     frame: u64,
 }
 
-impl Default for Recording {
-    fn default() -> Self {
-        let (rdb, stream) = (Spool::new(TAPE_SPOOL), Spool::new(TAPE_SPOOL));
-        Self { rdb, stream, length: 0, gaps: Vec::new(), holes: Vec::new(), marks: Vec::new() }
-    }
-}
-
 impl Recording {
+    fn new(behind: Option<&Behind>) -> Self {
+        let spool = || behind.map_or_else(|| Spool::new(TAPE_SPOOL), |one| Spool::behind(TAPE_SPOOL, one.clone()));
+        Self { rdb: spool(), stream: spool(), length: 0, gaps: Vec::new(), holes: Vec::new(), marks: Vec::new() }
+    }
+
     /// Bytes of the stream that can be played, others in place of those that are missing.
     #[must_use]
     pub fn whole(&self) -> u64 {
@@ -93,10 +91,12 @@ struct Stretch {
 /// All recordings.
 #[derive(Debug, Default)]
 pub struct Tapes {
-    links: HashMap<LinkNumber, Recording>,
+    links: HashMap<LinkNumber, Recording, foldhash::fast::RandomState>,
     stretches: Vec<Stretch>,
     /// What came is only counted.
     counts_only: bool,
+    /// Who writes to files what is kept; where there is no such thread, who reads the capture does it.
+    behind: Option<Behind>,
 }
 
 /// Some of a history.
@@ -133,6 +133,16 @@ impl Tapes {
         Self { counts_only: true, ..Self::default() }
     }
 
+    /// Tapes that keep what comes.
+    #[must_use]
+    pub(super) fn that_keep() -> Self {
+        Self { behind: Behind::start().ok(), ..Self::default() }
+    }
+
+    fn recording(&mut self, link: LinkNumber) -> &mut Recording {
+        self.links.entry(link).or_insert_with(|| Recording::new(self.behind.as_ref()))
+    }
+
     /// A link's recording.
     #[must_use]
     pub fn get(&self, link: LinkNumber) -> Option<&Recording> {
@@ -140,11 +150,12 @@ impl Tapes {
     }
 
     pub(super) fn payload(&mut self, link: LinkNumber, bytes: &[u8]) -> Result<(), SpillError> {
-        if self.counts_only { Ok(()) } else { self.links.entry(link).or_default().rdb.append(bytes) }
+        if self.counts_only { Ok(()) } else { self.recording(link).rdb.append(bytes) }
     }
 
     pub(super) fn stream(&mut self, link: LinkNumber, bytes: &[u8], now: Stamp) -> Result<(), SpillError> {
-        let recording = self.links.entry(link).or_default();
+        let counts_only = self.counts_only;
+        let recording = self.recording(link);
         let millis = now.time.and_then(|time| i64::try_from(time.nanos / 1_000_000).ok());
         let coarse = recording.marks.len() >= MAX_FINE_MARKS;
         let due = |last: &Mark| match (coarse, millis, last.millis) {
@@ -156,13 +167,13 @@ impl Tapes {
             recording.marks.push(Mark { place: recording.length, millis, frame: now.frame.0 });
         }
         recording.length += bytes.len() as u64;
-        if self.counts_only { Ok(()) } else { recording.stream.append(bytes) }
+        if counts_only { Ok(()) } else { recording.stream.append(bytes) }
     }
 
     /// Bytes of a stream are missing; the last command that came whole ended at this offset. Tells whether what comes
     /// behind is to be told of by [`Tapes::resumed`].
     pub(super) fn gap(&mut self, link: LinkNumber, bytes: u64, ended: Option<Offset>) -> bool {
-        let recording = self.links.entry(link).or_default();
+        let recording = self.recording(link);
         if recording.holes.last().is_some_and(|hole| hole.to.is_none()) {
             // The same hole, or one that nothing is played behind.
             recording.gaps.push((recording.length, bytes));

@@ -177,8 +177,9 @@ impl Director<'_> {
         let changes = self.changes(number, scene, missing)?;
         let left =
             if changes.left == 0 { String::new() } else { format!("; there is no room for {} more", changes.left) };
+        let padded = if changes.commands.len() as u64 == missing { "" } else { ", and PUBLISH" };
         self.note(at, format!(
-            "synthetic: {missing} bytes that the master wrote after offset {fed} are not in the capture, and others stand for them: what makes {} keys as they are in the recorded RDB, and PUBLISH{left}",
+            "synthetic: {missing} bytes that the master wrote after offset {fed} are not in the capture, and others stand for them: what makes {} keys as they are in the recorded RDB{padded}{left}",
             changes.keys
         ));
         missing -= changes.commands.len() as u64;
