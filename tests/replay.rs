@@ -96,7 +96,9 @@ fn altered(folder: &TempDir, capture: &str, words: &[u8], skip: usize) -> String
 #[test]
 fn what_was_altered_in_a_recording_is_found() {
     let folder = TempDir::new().unwrap();
-    let cases: [(&str, &[u8], usize, &str); 6] = [
+    let cases: [(&str, &[u8], usize, &str); 7] = [
+        // The same where it takes all the rest of the link for itself.
+        ("r70-s01_full_disk.pcap", b"ACK\r\n$", 0, "course"),
         // A key in one of two records of the same stream.
         ("r40-s05_chain_psync2.pcap", b"$4\r\nINCR\r\n$", 4, "stream.bytes"),
         // The length of an ACK's last word: what follows is no command.
