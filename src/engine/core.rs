@@ -112,7 +112,7 @@ pub struct Engine {
     /// The end for this server's replicas.
     pub master: Master,
     /// The end for this server's master; absent only while it is at work.
-    pub(super) replica: Option<Replica>,
+    pub(super) replica: Option<Box<Replica>>,
     pub(super) link: Link,
     /// What the server is to do.
     pub tasks: VecDeque<Task>,
@@ -182,7 +182,7 @@ impl Engine {
         let mut engine = Self {
             keyspace: Keyspace::new(databases),
             master: Master::new(master::Settings::new(dialect.compat()), random.bits()),
-            replica: Some(Replica::new(replica::Settings::new(dialect.compat()))),
+            replica: Some(Box::new(Replica::new(replica::Settings::new(dialect.compat())))),
             link: Link::default(),
             tasks: VecDeque::new(),
             ranges: Ranges::new(),
@@ -791,7 +791,7 @@ impl Engine {
 
     /// The link to the master, as CLIENT LIST has it, while there is one.
     pub(super) fn master_session(&self) -> Option<&Session> {
-        Some(&self.link.session).filter(|session| session.kind == Kind::Master)
+        self.link.session.as_deref().filter(|session| session.kind == Kind::Master)
     }
 
     /// CLIENT KILL of the link to the master: it is made anew.

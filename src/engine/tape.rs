@@ -94,13 +94,13 @@ impl Engine {
     /// The database that the stream of its master is in.
     #[must_use]
     pub fn stream_db(&self) -> u32 {
-        self.replica.as_ref().map_or(0, Replica::db)
+        self.replica.as_deref().map_or(0, Replica::db)
     }
 
     /// How the link to its master stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let replica = self.replica.as_ref();
+        let replica = self.replica.as_deref();
         Standing {
             state: replica.map_or("", Replica::state_name),
             granted: replica.and_then(Replica::granted),
