@@ -10,6 +10,7 @@ use super::config::Config;
 use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
+use super::events::{Class, Wanted};
 use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
 use super::libraries::Libraries;
@@ -143,6 +144,10 @@ pub struct Engine {
     pub resumes: Option<CachedMaster>,
     /// Who hears what is published.
     pub(super) subscriptions: Subscriptions,
+    /// Which events of keys are published (`notify-keyspace-events`).
+    pub(super) events: Wanted,
+    /// Messages to the session whose command is running, until its answer is written.
+    pub(super) heard: Vec<u8>,
     /// Where CONFIG REWRITE writes.
     pub config_file: Option<Box<dyn ConfigFile>>,
     follows: bool,
@@ -201,6 +206,8 @@ impl Engine {
             saving: Saving::default(),
             resumes: None,
             subscriptions: Subscriptions::default(),
+            events: Wanted::default(),
+            heard: Vec::new(),
             config_file: None,
             follows: false,
             loading: false,
@@ -312,8 +319,12 @@ impl Engine {
             reply.raw(b"+QUEUED\r\n");
             return;
         }
+        let answer_at = reply.len();
         let request = self.run(spec, session, args, reply, Origin::Client, now);
         self.end_unit(now);
+        if !self.heard.is_empty() {
+            self.tell_heard(reply, answer_at);
+        }
         if let Some(request) = request {
             self.wait(session, args, request, None);
         }
@@ -492,6 +503,7 @@ impl Engine {
             self.stats.expired_keys += 1;
             self.stream.push(db, [self.delete_word(), key].into_iter());
             self.touch(db, key);
+            self.notify(db, Class::Expired, "expired", key);
         }
     }
 
@@ -532,8 +544,10 @@ impl Engine {
         if fields.is_empty() {
             return 0;
         }
+        self.notify(db, Class::Hash, "hexpired", key);
         if emptied {
             self.keyspace.remove(db, key);
+            self.notify(db, Class::Generic, "del", key);
         }
         self.touch(db, key);
         match self.dialect.family {
@@ -696,6 +710,9 @@ impl Engine {
                     let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
                     self.reruns = false;
                     self.end_unit(now);
+                    if !self.heard.is_empty() {
+                        self.tell_heard(&mut reply, 0);
+                    }
                     if let Some(request) = request {
                         // It keeps its time, though not its turn.
                         self.wait(&mut session, args, request, Some(blocked.until));

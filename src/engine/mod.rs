@@ -18,6 +18,7 @@ mod core;
 mod dialect;
 mod digest;
 mod error;
+mod events;
 pub mod geohash;
 pub mod glob;
 mod info;
