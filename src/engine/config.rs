@@ -21,6 +21,8 @@ enum Kind {
     Word(&'static [&'static str]),
     /// Anything.
     Text,
+    /// Numbers from 0 to 100.
+    Percentiles,
     /// Letters of kinds of events.
     Events,
     /// `seconds changes`, repeated.
@@ -169,6 +171,8 @@ const DIRECTIVES: &[Directive] = &[
     always("slowlog-max-len", ANY, "128"),
     always("latency-monitor-threshold", ANY, "0"),
     always("latency-tracking", Kind::Flag, "yes"),
+    always("latency-tracking-info-percentiles", Kind::Percentiles, "50 99 99.9"),
+    always("tracking-table-max-keys", ANY, "1000000"),
     always("notify-keyspace-events", Kind::Events, ""),
     aliased("busy-reply-threshold", "lua-time-limit", ANY, "5000"),
     // How small collections are packed, which an RDB shows.
@@ -416,6 +420,13 @@ impl Config {
                 numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
             }
             Kind::OutputLimits => self.output_limits(value)?,
+            Kind::Percentiles => {
+                let number = |word: &str| word.parse::<f64>().ok().filter(|number| (0.0..=100.0).contains(number));
+                let numbers: Option<Vec<f64>> = value.split_ascii_whitespace().map(number).collect();
+                let wrong = "latency-tracking-info-percentiles should contain values between 0 and 100";
+                let numbers = numbers.ok_or_else(|| invalid(wrong))?;
+                numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
+            }
             Kind::Events => {
                 let wanted = Wanted::read(value, self.dialect);
                 let wrong = || invalid("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");

@@ -27,6 +27,7 @@ mod libraries;
 pub mod load;
 mod log;
 pub mod long_double;
+mod measure;
 mod monitors;
 pub mod number;
 mod partial_sort;
@@ -45,6 +46,7 @@ mod tape;
 mod tell;
 #[cfg(test)]
 mod testing;
+mod tracking;
 mod users;
 pub mod value;
 

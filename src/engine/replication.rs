@@ -164,6 +164,7 @@ impl Engine {
             replica.set_settings(settings);
         }
         self.events = self.config.events;
+        self.measures.refresh(&self.config);
     }
 
     /// The configuration or the process was set from outside: both ends look again.

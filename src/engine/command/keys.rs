@@ -343,6 +343,7 @@ fn flushdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     // Before 7.0 nothing was told of a database that was empty.
     let told = context.engine.dialect.since(7, 0) || context.engine.keyspace.size(db).keys > 0;
     context.engine.flush(db);
+    context.engine.invalidate_all();
     context.changes += u64::from(told);
     context.reply.ok();
     Ok(())
@@ -353,6 +354,7 @@ fn flushall(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     for db in 0..context.engine.keyspace.databases() {
         context.engine.flush(db);
     }
+    context.engine.invalidate_all();
     context.changes += 1;
     context.reply.ok();
     Ok(())
