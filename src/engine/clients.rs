@@ -78,6 +78,10 @@ pub struct Session {
     pub command: &'static str,
     /// What it waits for.
     pub blocked: Option<Blocked>,
+    /// Its next command waits for the end of a pause.
+    pub paused: bool,
+    /// Bytes that came from it and are not done with, and what there is room for.
+    pub input: (usize, usize),
     /// It is to be closed: at once, or once what is written for it is out.
     pub closing: Option<Closing>,
     /// Answer bytes that wait to be sent.
@@ -241,7 +245,7 @@ impl Session {
         flag(self.is_listening(), 'P');
         flag(self.queue.is_some(), 'x');
         let tracking = self.tracking.as_deref();
-        flag(self.blocked.is_some(), 'b');
+        flag(self.blocked.is_some() || self.paused, 'b');
         flag(tracking.is_some(), 't');
         flag(tracking.is_some_and(|tracking| tracking.broken), 'R');
         flag(tracking.is_some_and(|tracking| tracking.broadcast), 'B');
@@ -290,8 +294,8 @@ impl Session {
         add(modern, "ssub", &self.listens.shards.len());
         add(true, "multi", &queued);
         add(recent, "watch", &self.watched.len());
-        add(true, "qbuf", &0);
-        add(true, "qbuf-free", &0);
+        add(true, "qbuf", &self.input.0);
+        add(true, "qbuf-free", &self.input.1);
         add(true, "argv-mem", &0);
         add(modern, "multi-mem", &queued_bytes);
         add(modern, "rbs", &0);
@@ -299,7 +303,7 @@ impl Session {
         add(true, "obl", &self.output);
         add(true, "oll", &0);
         add(true, "omem", &0);
-        add(true, "tot-mem", &(queued_bytes + self.output));
+        add(true, "tot-mem", &(queued_bytes + self.output + self.input.0 + self.input.1));
         add(true, "events", &"r");
         add(true, "cmd", &command);
         add(true, "user", &user);
@@ -404,6 +408,7 @@ impl Clients {
                 counts.blocked += 1;
                 counts.blocked_with_timeout += usize::from(blocked.until.is_some());
             }
+            counts.blocked += usize::from(session.paused);
             counts.listening += usize::from(session.is_listening());
             counts.watching += usize::from(!session.watched.is_empty());
             counts.watched_keys += session.watched.len();

@@ -180,6 +180,14 @@ impl Engine {
         self.tracked.items = 0;
     }
 
+    /// To be called from time to time.
+    pub(super) fn limit_tracked_if_any(&mut self) {
+        if self.tracked.clients > 0 {
+            self.running = SessionId::default();
+            self.limit_tracked();
+        }
+    }
+
     /// More keys are remembered than `tracking-table-max-keys`: some are forgotten, and their readers told.
     #[cold]
     pub(super) fn limit_tracked(&mut self) {

@@ -37,6 +37,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("CLUSTER|NODES", 2, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|SLOTS", 2, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|SHARDS", 2, &[Flag::Stale], Keys::NONE, no_cluster).since(7, 0),
+    Spec::new("CLUSTER|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
     Spec::new("CLUSTER|MYID", 2, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("READONLY", 1, ANYWHERE, Keys::NONE, readonly).since(3, 0),
     Spec::new("READWRITE", 1, ANYWHERE, Keys::NONE, readonly).since(3, 0),
@@ -47,6 +48,9 @@ fn info(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     // Before 7.0 there was one section at a time.
     if args.len() > 2 && !context.engine.dialect.since(7, 0) {
         return Err(CommandError::SYNTAX);
+    }
+    if let Some(look) = context.engine.look {
+        look(&mut context.engine.process);
     }
     let text = context.engine.info(args.from(1), context.now);
     context.reply.verbatim(text.as_bytes());
