@@ -312,6 +312,9 @@ impl Engine {
             self.paused = None;
             return None;
         }
+        // What functions say of themselves must be known.
+        #[cfg(feature = "scripts")]
+        self.scripts.sync(&self.functions, self.dialect);
         // What is refused is refused at once.
         let spec = self.admit(session, args).ok()?;
         (!writes_only || self.may_write(session, spec, args)).then_some(until)

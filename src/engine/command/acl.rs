@@ -387,3 +387,81 @@ fn save(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     context.reply.ok();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::Play;
+
+    #[test]
+    fn rules_are_told_and_kept_as_in_the_servers() {
+        // Asked of redis-server 8.2.3.
+        let mut play = Play::new("redis-8.2");
+        for (line, answer) in [
+            ("ACL LIST", "[user default on nopass sanitize-payload ~* &* +@all]"),
+            ("ACL SETUSER a on >pw ~x* %R~r* %W~w* &c* +get +set +client|list -@dangerous +@read -get", "OK"),
+            ("ACL SETUSER a (+mget ~z*)", "OK"),
+            (
+                "ACL GETUSER a",
+                "[flags [on sanitize-payload] passwords [30c952fab122c3f9759f02a6d95c3758b246b4fee239957b2d4fee46e26170c4] commands -@all +set +client|list -@dangerous +@read -get keys ~x* %R~r* %W~w* channels &c* selectors [[commands -@all +mget keys ~z* channels \"\"]]]",
+            ),
+            (
+                "ACL SETUSER c +foo",
+                "-ERR Error in ACL SETUSER modifier '+foo': Unknown command or category name in ACL",
+            ),
+            ("ACL SETUSER c %Z~x", "-ERR Error in ACL SETUSER modifier '%Z~x': Syntax error"),
+            ("ACL SETUSER c (+get", "-ERR Unmatched parenthesis in acl selector starting at '(+get'."),
+            (
+                "ACL SETUSER c -get|x",
+                "-ERR Error in ACL SETUSER modifier '-get|x': Unknown command or category name in ACL",
+            ),
+            ("ACL SETUSER c +config -config|get", "OK"),
+            ("ACL GETUSER nosuch", "(nil)"),
+            ("ACL DRYRUN a set x1 v", "OK"),
+            ("ACL DRYRUN a set r1 v", "User a has no permissions to access the 'r1' key"),
+            ("ACL DRYRUN a getrange r1 0 1", "OK"),
+            ("ACL DRYRUN a mget z1", "OK"),
+            ("ACL DRYRUN a get z1", "User a has no permissions to run the 'get' command"),
+            ("ACL DRYRUN nosuch get k", "-ERR User 'nosuch' not found"),
+            ("ACL DRYRUN a set", "-ERR wrong number of arguments for 'set' command"),
+            ("ACL CAT nosuch", "-ERR Unknown category 'nosuch'"),
+            ("ACL DELUSER c nosuch", "1"),
+            ("ACL USERS", "[a default]"),
+        ] {
+            assert_eq!(play.run(line), answer, "{line}");
+        }
+        assert_eq!(play.run("ACL GENPASS").len(), 64);
+        assert_eq!(play.run("ACL GENPASS 5").len(), 2);
+    }
+
+    #[test]
+    fn what_is_denied_is_refused_and_written_down() {
+        let mut play = Play::new("redis-7.0");
+        for (line, answer) in [
+            ("ACL SETUSER u on >pw ~a* &ch +get +set +publish +acl|log +@scripting", "OK"),
+            ("AUTH u wrong", "-WRONGPASS invalid username-password pair or user is disabled."),
+            ("AUTH u pw", "OK"),
+            ("SET a 1", "OK"),
+            ("SET b 1", "-NOPERM this user has no permissions to access one of the keys used as arguments"),
+            ("SET b 1", "-NOPERM this user has no permissions to access one of the keys used as arguments"),
+            ("PUBLISH x m", "-NOPERM this user has no permissions to access one of the channels used as arguments"),
+            ("DEL a", "-NOPERM this user has no permissions to run the 'del' command"),
+        ] {
+            assert_eq!(play.run(line), answer, "{line}");
+        }
+        let log = play.run("ACL LOG");
+        let entries: Vec<&str> = log.split("count ").skip(1).collect();
+        let head = |entry: &str| entry.split(" age-seconds").next().unwrap().to_owned();
+        let heads: Vec<String> = entries.iter().map(|entry| head(entry)).collect();
+        assert_eq!(
+            heads,
+            [
+                "1 reason command context toplevel object del username u",
+                "1 reason channel context toplevel object x username u",
+                "2 reason key context toplevel object b username u",
+                "1 reason auth context toplevel object AUTH username u",
+            ]
+        );
+        assert_eq!(play.run("ACL LOG RESET"), "OK");
+        assert_eq!(play.run("ACL LOG"), "[]");
+    }
+}
