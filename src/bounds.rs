@@ -70,6 +70,23 @@ pub const MAX_BULK: i64 = 4 << 30;
 /// below this.
 pub const MAX_ARGUMENTS: i64 = 16 << 20;
 
+/// Arguments of a command in the slow log, and bytes of one, as redis-server has it.
+pub const SLOWLOG_ARGUMENTS: usize = 32;
+/// See [`SLOWLOG_ARGUMENTS`].
+pub const SLOWLOG_ARGUMENT: usize = 128;
+
+/// A denial that comes again within so many seconds is counted, not written down anew, as redis-server has it.
+pub const ACL_LOG_SECONDS: i64 = 60;
+
+/// Keys of each database by which the memory that the data take is estimated.
+pub const MEMORY_SAMPLES: usize = 64;
+
+/// Keys that are evicted at once, so that others have their turn.
+pub const EVICTED_AT_ONCE: usize = 1000;
+
+/// Samples of one event that the latency monitor keeps, as redis-server has it.
+pub const LATENCY_SAMPLES: usize = 160;
+
 /// The longest inline command, as redis-server has it (`PROTO_INLINE_MAX_SIZE`).
 pub const MAX_INLINE: usize = 64 << 10;
 

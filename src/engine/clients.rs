@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::args::{Args, Ranges};
 use super::dialect::Dialect;
+use super::tracking::Tracking;
 use super::value::Blob;
 use crate::resp::encode;
 
@@ -77,6 +78,10 @@ pub struct Session {
     pub command: &'static str,
     /// What it waits for.
     pub blocked: Option<Blocked>,
+    /// Its next command waits for the end of a pause.
+    pub paused: bool,
+    /// Bytes that came from it and are not done with, and what there is room for.
+    pub input: (usize, usize),
     /// It is to be closed: at once, or once what is written for it is out.
     pub closing: Option<Closing>,
     /// Answer bytes that wait to be sent.
@@ -87,6 +92,8 @@ pub struct Session {
     pub no_evict: bool,
     /// See `no_evict`.
     pub no_touch: bool,
+    /// How it tracks what it reads, if it does.
+    pub(super) tracking: Option<Box<Tracking>>,
     /// It sees every command (MONITOR).
     pub monitors: bool,
     /// Bytes that came from it and went to it, and commands that it ran.
@@ -237,7 +244,11 @@ impl Session {
         flag(self.kind == Kind::Master, 'M');
         flag(self.is_listening(), 'P');
         flag(self.queue.is_some(), 'x');
-        flag(self.blocked.is_some(), 'b');
+        let tracking = self.tracking.as_deref();
+        flag(self.blocked.is_some() || self.paused, 'b');
+        flag(tracking.is_some(), 't');
+        flag(tracking.is_some_and(|tracking| tracking.broken), 'R');
+        flag(tracking.is_some_and(|tracking| tracking.broadcast), 'B');
         flag(self.closing == Some(Closing::AfterReply), 'c');
         flag(self.closing == Some(Closing::Now), 'A');
         flag(self.no_evict && dialect.since(7, 0), 'e');
@@ -283,8 +294,8 @@ impl Session {
         add(modern, "ssub", &self.listens.shards.len());
         add(true, "multi", &queued);
         add(recent, "watch", &self.watched.len());
-        add(true, "qbuf", &0);
-        add(true, "qbuf-free", &0);
+        add(true, "qbuf", &self.input.0);
+        add(true, "qbuf-free", &self.input.1);
         add(true, "argv-mem", &0);
         add(modern, "multi-mem", &queued_bytes);
         add(modern, "rbs", &0);
@@ -292,11 +303,12 @@ impl Session {
         add(true, "obl", &self.output);
         add(true, "oll", &0);
         add(true, "omem", &0);
-        add(true, "tot-mem", &(queued_bytes + self.output));
+        add(true, "tot-mem", &(queued_bytes + self.output + self.input.0 + self.input.1));
         add(true, "events", &"r");
         add(true, "cmd", &command);
         add(true, "user", &user);
-        add(true, "redir", &-1);
+        let redirect = tracking.map(|tracking| tracking.redirect.map_or(0, |id| id.0.cast_signed()));
+        add(true, "redir", &redirect.unwrap_or(-1));
         add(modern, "resp", &(if self.resp3 { 3 } else { 2 }));
         add(dialect.since(7, 2), "lib-name", &text(&self.library.0));
         add(dialect.since(7, 2), "lib-ver", &text(&self.library.1));
@@ -396,6 +408,7 @@ impl Clients {
                 counts.blocked += 1;
                 counts.blocked_with_timeout += usize::from(blocked.until.is_some());
             }
+            counts.blocked += usize::from(session.paused);
             counts.listening += usize::from(session.is_listening());
             counts.watching += usize::from(!session.watched.is_empty());
             counts.watched_keys += session.watched.len();

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::dialect::Dialect;
+use super::events::Wanted;
 use crate::units::size;
 
 /// What a directive's value can be.
@@ -20,6 +21,12 @@ enum Kind {
     Word(&'static [&'static str]),
     /// Anything.
     Text,
+    /// Numbers from 0 to 100.
+    Percentiles,
+    /// A size, or so many percent of all memory.
+    SizeOrPercent,
+    /// Letters of kinds of events.
+    Events,
     /// `seconds changes`, repeated.
     SavePoints,
     /// `class hard soft seconds`, repeated.
@@ -89,6 +96,8 @@ const DIRECTIVES: &[Directive] = &[
     at_start("databases", POSITIVE, "16"),
     at_start("always-show-logo", Kind::Flag, "no"),
     at_start("set-proc-title", Kind::Flag, "yes"),
+    always("shutdown-timeout", INT, "10"),
+    always("key-load-delay", Kind::Number(i32::MIN as i64, i32::MAX as i64), "0"),
     always("hz", Kind::Number(1, 500), "10"),
     always("dynamic-hz", Kind::Flag, "yes"),
     always("io-threads", Kind::Number(1, 128), "1"),
@@ -148,6 +157,10 @@ const DIRECTIVES: &[Directive] = &[
         "noeviction",
     ),
     always("maxmemory-samples", POSITIVE, "5"),
+    always("maxmemory-eviction-tenacity", Kind::Number(0, 100), "10"),
+    always("maxmemory-clients", Kind::SizeOrPercent, "0"),
+    always("lfu-log-factor", INT, "10"),
+    always("lfu-decay-time", INT, "1"),
     always(
         "client-output-buffer-limit",
         Kind::OutputLimits,
@@ -166,7 +179,9 @@ const DIRECTIVES: &[Directive] = &[
     always("slowlog-max-len", ANY, "128"),
     always("latency-monitor-threshold", ANY, "0"),
     always("latency-tracking", Kind::Flag, "yes"),
-    always("notify-keyspace-events", Kind::Text, ""),
+    always("latency-tracking-info-percentiles", Kind::Percentiles, "50 99 99.9"),
+    always("tracking-table-max-keys", ANY, "1000000"),
+    always("notify-keyspace-events", Kind::Events, ""),
     aliased("busy-reply-threshold", "lua-time-limit", ANY, "5000"),
     // How small collections are packed, which an RDB shows.
     aliased("hash-max-listpack-entries", "hash-max-ziplist-entries", ANY, "512"),
@@ -184,6 +199,9 @@ const DIRECTIVES: &[Directive] = &[
     always("activerehashing", Kind::Flag, "yes"),
     always("active-expire-effort", Kind::Number(1, 10), "1"),
 ];
+
+/// Directives that patterns do not match.
+const HIDDEN: &[&str] = &["key-load-delay"];
 
 /// How much of output may wait for a client of a class before it is cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -214,6 +232,9 @@ pub enum ConfigError {
 #[derive(Clone, Debug)]
 pub struct Config {
     values: BTreeMap<&'static str, String>,
+    dialect: Dialect,
+    /// What `notify-keyspace-events` says, of which CONFIG GET does not tell all.
+    pub(super) events: Wanted,
 }
 
 fn directive(name: &str) -> Option<&'static Directive> {
@@ -226,7 +247,7 @@ impl Config {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         let values = DIRECTIVES.iter().map(|directive| (directive.name, directive.default.to_owned())).collect();
-        let mut config = Self { values };
+        let mut config = Self { values, dialect, events: Wanted::default() };
         let mut differs = |holds: bool, name: &'static str, value: &str| {
             if holds {
                 config.values.insert(name, value.to_owned());
@@ -297,7 +318,11 @@ impl Config {
         DIRECTIVES
             .iter()
             .flat_map(|directive| std::iter::once(directive.name).chain(directive.alias))
-            .filter(move |name| super::glob::matches(&pattern, name.as_bytes()))
+            // What is for tests is told only to who knows its name.
+            .filter(move |name| match HIDDEN.contains(name) {
+                true => pattern == name.as_bytes(),
+                false => super::glob::matches(&pattern, name.as_bytes()),
+            })
             .map(|name| (name, self.get(name)))
     }
 
@@ -410,6 +435,30 @@ impl Config {
                 numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
             }
             Kind::OutputLimits => self.output_limits(value)?,
+            Kind::SizeOrPercent => match value.strip_suffix('%') {
+                Some(number) => {
+                    let number: u64 =
+                        number.parse().map_err(|_| invalid("argument must be a memory or percent value"))?;
+                    if number > 100 {
+                        return Err(invalid("percentage argument must be less or equal to 100"));
+                    }
+                    format!("{number}%")
+                }
+                None => size(value).map_err(|_| invalid("argument must be a memory or percent value"))?.to_string(),
+            },
+            Kind::Percentiles => {
+                let number = |word: &str| word.parse::<f64>().ok().filter(|number| (0.0..=100.0).contains(number));
+                let numbers: Option<Vec<f64>> = value.split_ascii_whitespace().map(number).collect();
+                let wrong = "latency-tracking-info-percentiles should contain values between 0 and 100";
+                let numbers = numbers.ok_or_else(|| invalid(wrong))?;
+                numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
+            }
+            Kind::Events => {
+                let wanted = Wanted::read(value, self.dialect);
+                let wrong = || invalid("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+                self.events = wanted.ok_or_else(wrong)?;
+                self.events.letters()
+            }
         };
         self.values.insert(directive.name, value);
         Ok(())

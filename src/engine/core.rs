@@ -10,10 +10,13 @@ use super::config::Config;
 use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
+use super::events::{Class, Wanted};
+use super::eviction::NO_MEMORY;
 use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
 use super::libraries::Libraries;
 use super::log::Level;
+use super::measure::Measures;
 use super::propagation::Stream;
 use super::random::Random;
 use super::replication::{Link, Task};
@@ -22,7 +25,8 @@ use super::saving::Saving;
 #[cfg(feature = "scripts")]
 use super::script::Scripts;
 use super::subscriptions::Subscriptions;
-use super::users::Users;
+use super::tracking::Tracked;
+use super::users::{Denied, Users};
 use super::value::{Blob, Value};
 use crate::bounds::MAX_DATABASES;
 use crate::repl::master::{self, ConnectionId, Master};
@@ -89,6 +93,9 @@ pub struct Stats {
     pub rejected: u64,
     pub expired_keys: u64,
     pub expired_fields: u64,
+    pub evicted_keys: u64,
+    /// Values that servers would free in the background.
+    pub freed_lazily: u64,
     pub hits: u64,
     pub misses: u64,
     /// Changes of keys.
@@ -131,10 +138,19 @@ pub struct Engine {
     pub clients: Clients,
     /// Who may log in.
     pub users: Users,
+    /// What users were denied, the newest first.
+    pub(super) denials: VecDeque<command::Denial>,
+    pub(super) next_denial: u64,
+    /// Where ACL SAVE writes.
+    pub acl_file: Option<Box<dyn ConfigFile>>,
     /// What the process is.
     pub process: Process,
+    /// Looks at the process anew.
+    pub(super) look: Option<fn(&mut Process)>,
     /// Counts.
     pub stats: Stats,
+    /// How often commands run, and for how long.
+    pub(super) measures: Measures,
     /// For SPOP and the like.
     pub random: Random,
     /// How the data and its file stand to each other.
@@ -143,16 +159,31 @@ pub struct Engine {
     pub resumes: Option<CachedMaster>,
     /// Who hears what is published.
     pub(super) subscriptions: Subscriptions,
+    /// Which events of keys are published (`notify-keyspace-events`).
+    pub(super) events: Wanted,
+    /// What tracking clients have read.
+    pub(super) tracked: Tracked,
+    /// The session whose command is running, or ran last, and whether it speaks RESP3.
+    pub(super) running: SessionId,
+    pub(super) running_resp3: bool,
+    /// Messages to the session whose command is running, until its answer is written.
+    pub(super) heard: Vec<u8>,
     /// Where CONFIG REWRITE writes.
     pub config_file: Option<Box<dyn ConfigFile>>,
     follows: bool,
     loading: bool,
+    /// What is done ten times a second is not done (DEBUG PAUSE-CRON).
+    pub(super) cron_paused: bool,
     /// Whether keys are deleted once they expire, not only when they are asked for (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// `maxmemory`, in bytes; 0 for no limit.
+    pub(super) max_memory: u64,
     /// Commands wait: until when, and whether only writes do (CLIENT PAUSE).
     paused: Option<(i64, bool)>,
     /// Connections that are to be closed at once.
     pub killed: Vec<SessionId>,
+    /// Connections whose commands need wait no longer.
+    pub(super) woken: Vec<SessionId>,
     /// Somebody has asked for the end.
     pub stop: Option<Stop>,
     /// How long to do nothing once the present batch is done (DEBUG SLEEP).
@@ -167,6 +198,8 @@ pub struct Engine {
     pub(super) replica_names: HashMap<ConnectionId, (String, u16)>,
     /// Who sees every command.
     pub(super) monitors: Vec<SessionId>,
+    /// A script runs, and somebody sees every command.
+    pub(super) scripting: bool,
     /// A command runs that ran before and had to wait.
     pub(super) reruns: bool,
     /// Who waits for replicas, or did.
@@ -195,18 +228,31 @@ impl Engine {
             config: Config::new(dialect),
             clients: Clients::default(),
             users: Users::default(),
+            denials: VecDeque::new(),
+            next_denial: 0,
+            acl_file: None,
             process: Process::default(),
+            look: None,
             stats: Stats::default(),
+            measures: Measures::new(),
             random,
             saving: Saving::default(),
             resumes: None,
             subscriptions: Subscriptions::default(),
+            events: Wanted::default(),
+            tracked: Tracked::default(),
+            running: SessionId::default(),
+            running_resp3: false,
+            heard: Vec::new(),
             config_file: None,
             follows: false,
             loading: false,
             active_expire: true,
+            cron_paused: false,
+            max_memory: 0,
             paused: None,
             killed: Vec::new(),
+            woken: Vec::new(),
             stop: None,
             sleep_for: None,
             watched: HashMap::new(),
@@ -215,6 +261,7 @@ impl Engine {
             ready: VecDeque::new(),
             replica_names: HashMap::new(),
             monitors: Vec::new(),
+            scripting: false,
             reruns: false,
             awaits_replicas: Vec::new(),
             table: command::Table::new(),
@@ -255,17 +302,49 @@ impl Engine {
     /// Commands wait no longer.
     pub(super) fn unpause(&mut self) {
         self.paused = None;
+        self.woken.extend(self.clients.iter().filter(|session| session.paused).map(|session| session.id));
     }
 
     /// Until when a command waits.
-    pub fn paused_until(&mut self, args: Args<'_>, now: i64) -> Option<i64> {
+    pub(super) fn paused_until(&mut self, session: &Session, args: Args<'_>, now: i64) -> Option<i64> {
         let (until, writes_only) = self.paused?;
         if now >= until {
             self.paused = None;
             return None;
         }
-        let writes = || self.command(args.get(0)).is_some_and(|spec| spec.has(Flag::Write));
-        (!writes_only || writes()).then_some(until)
+        // What functions say of themselves must be known.
+        #[cfg(feature = "scripts")]
+        self.scripts.sync(&self.functions, self.dialect);
+        // What is refused is refused at once.
+        let spec = self.admit(session, args).ok()?;
+        (!writes_only || self.may_write(session, spec, args)).then_some(until)
+    }
+
+    /// Whether a command may put something into the stream, as far as that can be told before it runs.
+    fn may_write(&self, session: &Session, spec: &Spec, args: Args<'_>) -> bool {
+        match &session.queue {
+            Some(queue) if spec.name == "EXEC" => (0..queue.commands.len()).any(|index| {
+                let args = queue.get(index);
+                self.table.resolve(args).is_some_and(|spec| self.may_write_alone(spec, args))
+            }),
+            _ => self.may_write_alone(spec, args),
+        }
+    }
+
+    fn may_write_alone(&self, spec: &Spec, args: Args<'_>) -> bool {
+        #[cfg(feature = "scripts")]
+        if self.scripts.writes_nothing(spec.name, args, self.dialect) {
+            return false;
+        }
+        let _ = args;
+        // Scripts went to replicas by their texts before 7.0.
+        let loads = spec.name.starts_with("SCRIPT") && self.dialect.since(7, 0);
+        spec.has(Flag::Write) || spec.has(Flag::MayReplicate) && !loads
+    }
+
+    /// Whether commands wait, so that nothing is to change by itself either.
+    pub(super) fn is_paused(&self, now: i64) -> bool {
+        self.paused.is_some_and(|(until, _)| now < until)
     }
 
     /// Whether a session need not authenticate, or has.
@@ -277,10 +356,7 @@ impl Engine {
     /// Whether who comes is admitted without a password.
     #[must_use]
     pub fn lets_anybody_in(&self) -> bool {
-        match self.users.get(b"default") {
-            Some(default) => default.enabled && default.any_password,
-            None => self.config.text("requirepass").is_none(),
-        }
+        self.users.is_open()
     }
 
     /// A command by its name, in any case.
@@ -292,7 +368,20 @@ impl Engine {
     /// Runs one command of a client, or queues it; its effects are in the stream afterwards. If it has to wait, there is
     /// no answer, and the session is marked.
     pub fn execute(&mut self, session: &mut Session, args: Args<'_>, reply: &mut Reply, now: i64) {
-        let spec = match self.admit(session, args) {
+        (self.running, self.running_resp3) = (session.id, session.resp3);
+        if self.tracked.clients > 0 {
+            self.limit_tracked();
+        }
+        let full = self.limits_memory() && !self.evict(now);
+        // Nothing of it was asked for by this command, so that it stands before the answer.
+        if self.has_pending() {
+            self.tell_pending(session, reply);
+        }
+        let admitted = match self.admit(session, args) {
+            Ok(spec) if full && spec.has(Flag::DenyOom) => Err(NO_MEMORY),
+            admitted => admitted,
+        };
+        let spec = match admitted {
             Ok(spec) => spec,
             Err(error) => {
                 if let Some(queue) = &mut session.queue {
@@ -300,6 +389,12 @@ impl Engine {
                 }
                 reply.error(&error);
                 self.count_error(&error);
+                if let Ok(spec) = self.called(args) {
+                    self.measures.reject(spec);
+                }
+                if error.text().starts_with("NOPERM") {
+                    self.note_refusal(session, args, now);
+                }
                 return;
             }
         };
@@ -312,8 +407,18 @@ impl Engine {
             reply.raw(b"+QUEUED\r\n");
             return;
         }
+        let answer_at = reply.len();
         let request = self.run(spec, session, args, reply, Origin::Client, now);
         self.end_unit(now);
+        if !self.heard.is_empty() {
+            self.tell_heard(reply, answer_at);
+        }
+        if self.has_pending() {
+            self.tell_pending(session, reply);
+        }
+        if session.tracking.is_some() {
+            Self::use_caching_up(session);
+        }
         if let Some(request) = request {
             self.wait(session, args, request, None);
         }
@@ -371,10 +476,8 @@ impl Engine {
         if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
             return Err(CommandError::fixed("NOAUTH Authentication required."));
         }
-        if let Some(user) = session.user.as_ref().and_then(|name| self.users.get(name))
-            && !user.may_run(spec.name)
-        {
-            return Err(self.no_permission(session, spec));
+        if self.users.are_restricted() {
+            self.permit(session, spec, args)?;
         }
         if self.loading && !spec.has(Flag::Loading) {
             return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
@@ -391,6 +494,38 @@ impl Engine {
         CommandError::new(format!(
             "MISCONF Redis is configured to save RDB snapshots, but {cannot}. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
         ))
+    }
+
+    /// Whether the rules of its user allow a session this command.
+    pub(super) fn permit(&self, session: &Session, spec: &Spec, args: Args<'_>) -> Result<(), CommandError> {
+        let name = session.user.as_deref().unwrap_or(b"default");
+        let Some(user) = self.users.get(name) else { return Ok(()) };
+        user.check(spec, args).map_err(|denied| match denied {
+            Denied::Command => self.no_permission(session, spec),
+            Denied::Key(_) => self.no_access("one of the keys used as arguments", "a key"),
+            Denied::Channel(_) => self.no_access("one of the channels used as arguments", "a channel"),
+        })
+    }
+
+    fn no_access(&self, old: &str, new: &str) -> CommandError {
+        CommandError::new(match self.dialect.since(7, 2) {
+            true => format!("NOPERM No permissions to access {new}"),
+            false => format!("NOPERM this user has no permissions to access {old}"),
+        })
+    }
+
+    /// Writes down what a session was denied.
+    #[cold]
+    pub(super) fn note_refusal(&mut self, session: &Session, args: Args<'_>, now: i64) {
+        let name = session.user.clone().unwrap_or_else(|| Blob::from(&b"default"[..]));
+        let Ok(spec) = self.called(args) else { return };
+        let Some(Err(denied)) = self.users.get(&name).map(|user| user.check(spec, args)) else { return };
+        let (reason, object) = match denied {
+            Denied::Command => ("command", Blob::from(spec.name.to_ascii_lowercase().as_bytes())),
+            Denied::Key(place) => ("key", Blob::from(args.get(place))),
+            Denied::Channel(place) => ("channel", Blob::from(args.get(place))),
+        };
+        self.note_denial(session, reason, &object, &name, now);
     }
 
     /// The words differ from version to version. (Seen on 6.2, 7.0, 7.2.)
@@ -421,8 +556,13 @@ impl Engine {
         let monitored = !self.monitors.is_empty();
         if monitored {
             self.show(spec, session, args, true, now);
+            self.scripting |= Self::is_shown_early(spec);
         }
         let counts = origin == Origin::Client && spec.has(Flag::Read);
+        let began = self.measures.begin(spec, args);
+        if session.tracking.is_some() {
+            self.note_script(session, spec, args, true);
+        }
         session.commands += 1;
         let mut context = Context {
             engine: self,
@@ -437,7 +577,20 @@ impl Engine {
         };
         let outcome = (spec.handler)(&mut context, args);
         let Context { changes, effects_told, request, .. } = context;
+        if session.tracking.is_some() {
+            self.note_script(session, spec, args, false);
+            if spec.has(Flag::Read) && origin == Origin::Client {
+                self.remember(session, spec, args);
+            }
+        }
+        // Who waits has not run.
+        if request.is_none()
+            && let Some(nanoseconds) = self.measures.end(spec, began, outcome.is_err())
+        {
+            self.measured(spec, nanoseconds, args, session, now);
+        }
         if monitored {
+            self.scripting &= !Self::is_shown_early(spec);
             self.show(spec, session, args, false, now);
         }
         if let Err(error) = outcome {
@@ -491,7 +644,9 @@ impl Engine {
         if self.keyspace.remove(db, key).is_some() {
             self.stats.expired_keys += 1;
             self.stream.push(db, [self.delete_word(), key].into_iter());
-            self.touch(db, key);
+            // It is nobody's doing, whoever finds it.
+            self.touch_by_nobody(db, key);
+            self.notify(db, Class::Expired, "expired", key);
         }
     }
 
@@ -532,8 +687,10 @@ impl Engine {
         if fields.is_empty() {
             return 0;
         }
+        self.notify(db, Class::Hash, "hexpired", key);
         if emptied {
             self.keyspace.remove(db, key);
+            self.notify(db, Class::Generic, "del", key);
         }
         self.touch(db, key);
         match self.dialect.family {
@@ -582,6 +739,22 @@ impl Engine {
     /// A key has changed: transactions of those who watch it fail.
     #[inline]
     pub(super) fn touch(&mut self, db: usize, key: &[u8]) {
+        self.touch_watched(db, key);
+        if self.tracked.clients > 0 {
+            self.invalidate(key, Some(self.running));
+        }
+    }
+
+    /// A key has gone without anybody's doing.
+    pub(super) fn touch_by_nobody(&mut self, db: usize, key: &[u8]) {
+        if self.tracked.clients > 0 {
+            self.invalidate(key, None);
+        }
+        self.touch_watched(db, key);
+    }
+
+    #[inline]
+    fn touch_watched(&mut self, db: usize, key: &[u8]) {
         if !self.watched.is_empty()
             && let Some(sessions) = self.watched.get(&(db, Blob::from(key)))
         {
@@ -693,9 +866,16 @@ impl Engine {
                 if let Some(spec) = self.command(args.get(0)) {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
                     self.reruns = true;
+                    (self.running, self.running_resp3) = (session.id, session.resp3);
                     let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
                     self.reruns = false;
                     self.end_unit(now);
+                    if !self.heard.is_empty() {
+                        self.tell_heard(&mut reply, 0);
+                    }
+                    if self.has_pending() {
+                        self.tell_pending(&mut session, &mut reply);
+                    }
                     if let Some(request) = request {
                         // It keeps its time, though not its turn.
                         self.wait(&mut session, args, request, Some(blocked.until));
@@ -720,6 +900,7 @@ impl Engine {
             if let Some(blocked) = self.unblock(&mut session) {
                 let mut reply = Reply::new(session.resp3);
                 self.answer_in_vain(&blocked, &mut reply);
+                self.count_in_vain(&blocked);
                 deliver(id, reply.bytes());
             }
             self.clients.put(session);
@@ -739,6 +920,13 @@ impl Engine {
                 reply.integer(0);
                 reply.count(self.master.fsynced(Offset(*offset)));
             }
+        }
+    }
+
+    /// A command that has waited in vain has run nevertheless.
+    fn count_in_vain(&mut self, blocked: &Blocked) {
+        if let Some(spec) = self.table.resolve(blocked.command.get(0)) {
+            self.measures.end(spec, None, false);
         }
     }
 
@@ -763,6 +951,10 @@ impl Engine {
             self.unwatch(&mut session);
             self.unsubscribe_all(&mut session);
             self.unmonitor(&mut session);
+            self.untrack(&mut session);
+            if self.running == id {
+                self.running = SessionId::default();
+            }
             let connection = ConnectionId(id.0);
             if session.kind == Kind::Replica {
                 let name = self.replica_name(connection);
@@ -810,6 +1002,7 @@ impl Engine {
         let before = std::mem::take(&mut self.stats);
         // What a master said and could not be applied stays: the keyspace lacks it.
         self.stats.unapplied = before.unapplied;
+        self.measures.reset();
         self.stats.first_unapplied = before.first_unapplied;
     }
 }

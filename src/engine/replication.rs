@@ -164,6 +164,10 @@ impl Engine {
         if let Some(replica) = &mut self.replica {
             replica.set_settings(settings);
         }
+        self.users.require(self.config.get("requirepass"));
+        self.max_memory = self.config.size("maxmemory");
+        self.events = self.config.events;
+        self.measures.refresh(&self.config);
     }
 
     /// The configuration or the process was set from outside: both ends look again.

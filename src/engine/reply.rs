@@ -57,6 +57,14 @@ impl Reply {
         self.bytes.truncate(length);
     }
 
+    /// Puts bytes that are replies already in between.
+    pub fn insert(&mut self, place: usize, bytes: &[u8]) {
+        if !self.mute {
+            let place = place.min(self.bytes.len());
+            self.bytes.splice(place..place, bytes.iter().copied());
+        }
+    }
+
     /// How much was written.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -192,7 +200,6 @@ impl Reply {
     }
 
     /// True or false, which is 1 or nothing in RESP2.
-    #[cfg(feature = "scripts")]
     pub fn boolean(&mut self, truth: bool) {
         match (self.resp3, truth) {
             (true, true) => self.raw(b"#t\r\n"),
@@ -202,7 +209,6 @@ impl Reply {
     }
 
     /// The digits of a number too large for 64 bits.
-    #[cfg(feature = "scripts")]
     pub fn big_number(&mut self, digits: &str) {
         if self.resp3 {
             self.raw(b"(");

@@ -220,7 +220,7 @@ impl Engine {
             Some(user) => {
                 let secret = format!(">{password}");
                 let rules: [&[u8]; 4] = [b"on", secret.as_bytes(), b"+@all", b"~*"];
-                let _ = self.users.change(user.as_bytes(), rules.into_iter());
+                let _ = self.users.change(user.as_bytes(), rules.into_iter(), self.dialect, true);
             }
         }
     }

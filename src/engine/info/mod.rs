@@ -22,6 +22,8 @@ pub struct Process {
     /// Bytes of memory in use, and the most there were, as the operating system tells them.
     pub memory: u64,
     pub memory_peak: u64,
+    /// Bytes of memory in use before there were data.
+    pub memory_without_data: u64,
     /// What the machine has.
     pub memory_total: u64,
     /// Processor seconds, in the system and for the user, and the same of the thread that serves.
@@ -77,6 +79,13 @@ impl Engine {
                 for (code, count) in &self.stats.errors {
                     let _ = write!(out, "errorstat_{code}:count={count}\r\n");
                 }
+            }
+            "Commandstats" => {
+                self.measures.command_lines(self.dialect).iter().for_each(|line| *out += &format!("{line}\r\n"));
+            }
+            "Latencystats" if self.config.flag("latency-tracking") => {
+                let percentiles = self.config.get("latency-tracking-info-percentiles");
+                self.measures.latency_lines(percentiles).iter().for_each(|line| *out += &format!("{line}\r\n"));
             }
             "Cluster" => out.push_str("cluster_enabled:0\r\n"),
             "Keyspace" => self.keyspace_info(now, out),
@@ -171,8 +180,9 @@ impl Values<'_> {
             "watching_clients" => counts.watching as u64,
             "total_watched_keys" => counts.watched_keys as u64,
             "total_blocking_keys" => engine.awaited_keys() as u64,
-            "used_memory" | "allocator_allocated" => process.memory,
-            "used_memory_human" => return Some(human(process.memory)),
+            "used_memory" | "allocator_allocated" => engine.used_memory(),
+            "used_memory_human" => return Some(human(engine.used_memory())),
+            "evicted_keys" => stats.evicted_keys,
             "used_memory_rss" | "allocator_active" | "allocator_resident" => process.memory,
             "used_memory_rss_human" => return Some(human(process.memory)),
             "used_memory_peak" => process.memory_peak,
@@ -238,6 +248,11 @@ impl Values<'_> {
             "client_output_buffer_limit_disconnections" => stats.cut_for_output,
             "acl_access_denied_auth" => stats.errors.get("WRONGPASS").copied().unwrap_or(0),
             "acl_access_denied_cmd" => stats.errors.get("NOPERM").copied().unwrap_or(0),
+            "lazyfreed_objects" => stats.freed_lazily,
+            "tracking_clients" => engine.tracked.clients as u64,
+            "tracking_total_keys" => engine.tracked.counts().0 as u64,
+            "tracking_total_items" => engine.tracked.counts().1 as u64,
+            "tracking_total_prefixes" => engine.tracked.counts().2 as u64,
             "used_cpu_sys" => return seconds(process.cpu.0),
             "used_cpu_user" => return seconds(process.cpu.1),
             "used_cpu_sys_main_thread" => return seconds(process.cpu_main.0),

@@ -299,7 +299,7 @@ impl<'a, 'e> Run<'a, 'e> {
                 Err(problem) => Ok((REFUSED, text(&problem)?)),
             },
             _ => match self.context.engine.called(args) {
-                Ok(spec) => Ok((FINE, Value::Boolean(self.may_run(spec)))),
+                Ok(spec) => Ok((FINE, Value::Boolean(self.may_run(spec, args)))),
                 Err(_) => {
                     let redis = "Invalid command passed to redis.acl_check_cmd()";
                     let valkey = "Invalid command passed to server.acl_check_cmd()";
@@ -347,9 +347,9 @@ impl<'a, 'e> Run<'a, 'e> {
         if self.rules.since(7, 2) { score_text(number, self.rules) } else { seventeen(number) }
     }
 
-    fn may_run(&self, spec: &Spec) -> bool {
-        let user = self.context.session.user.as_ref().and_then(|name| self.context.engine.users.get(name));
-        user.is_none_or(|user| user.may_run(spec.name))
+    fn may_run(&self, spec: &Spec, args: Args<'_>) -> bool {
+        let engine = &*self.context.engine;
+        !engine.users.are_restricted() || engine.permit(self.context.session, spec, args).is_ok()
     }
 
     /// The command, if the script may call it.
@@ -387,7 +387,7 @@ impl<'a, 'e> Run<'a, 'e> {
                 if self.rules.is_valkey_since(9, 0) { "This Valkey command is not allowed from script" } else { new };
             return told(["This Redis command is not allowed from scripts", new, valkey]);
         }
-        if !of_master && !self.may_run(spec) {
+        if !of_master && !self.may_run(spec, args) {
             return Err(self.no_permission(spec));
         }
         let writes = spec.has(Flag::Write);

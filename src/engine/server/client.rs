@@ -75,6 +75,11 @@ pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId
     }
 }
 
+/// Whether what a command answers is pushed.
+fn is_pushed(command: &str) -> bool {
+    matches!(command, "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE" | "SSUBSCRIBE" | "SUNSUBSCRIBE")
+}
+
 /// What a connection does next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -277,6 +282,7 @@ impl Connection {
         let engine = &mut *guard;
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
         let now = shared.now();
+        session.paused = false;
         // What others wrote for it came before the answers to what it says now.
         self.output.append(&mut pipe.out.borrow_mut());
         let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
@@ -289,7 +295,8 @@ impl Connection {
             if session.blocked.is_some() {
                 break Next::Wait;
             }
-            if reply.len() - self.sent > ENOUGH {
+            // DEBUG SLEEP: what comes behind it waits.
+            if engine.sleep_for.is_some() || reply.len() - self.sent > ENOUGH {
                 break Next::Send;
             }
             let limits = if engine.is_admitted(&session) { known } else { Limits::STRANGER };
@@ -323,8 +330,9 @@ impl Connection {
                 continue;
             }
             if !args.is_empty() {
-                if let Some(until) = engine.paused_until(args, now) {
+                if let Some(until) = engine.paused_until(&session, args, now) {
                     self.requests.again();
+                    session.paused = true;
                     break Next::WaitUntil(until);
                 }
                 let before = (reply.len(), session.replies);
@@ -332,6 +340,7 @@ impl Connection {
                     None => Verdict::NONE,
                     Some(faults) => faults.command(&args.from(0).collect::<Vec<_>>(), before.0),
                 };
+                session.input = (self.input.len() - self.at, self.input.capacity() - self.input.len());
                 if verdict.runs {
                     engine.execute(&mut session, args, &mut reply, now);
                 }
@@ -340,10 +349,15 @@ impl Connection {
                     reply.raw(&answer);
                 }
                 match before {
+                    // What is pushed comes whether answers are wanted or not.
+                    (_, Replies::Off | Replies::SkipNext) if is_pushed(session.command) => {}
                     (length, Replies::Off) if session.replies == Replies::Off => reply.truncate(length),
-                    (length, Replies::SkipNext) => {
+                    // One that said CLIENT REPLY ON wants that answered.
+                    (length, Replies::SkipNext) if session.replies != Replies::On => {
                         reply.truncate(length);
-                        session.replies = Replies::On;
+                        if session.command != "CLIENT|REPLY" {
+                            session.replies = Replies::On;
+                        }
                     }
                     _ => {}
                 }
@@ -354,6 +368,7 @@ impl Connection {
         self.output = reply.take();
         self.replica = session.kind == Kind::Replica;
         session.output = self.output.len() - self.sent;
+        session.input.0 = self.input.len() - self.at;
         engine.clients.put(session);
         shared.after_batch(engine);
         next
