@@ -692,7 +692,10 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let mut config = Config::new(Dialect::DEFAULT);
-        assert_eq!(config.set("port", "7000"), Err(ConfigError::Immutable));
+        assert_eq!(config.set("databases", "7000"), Err(ConfigError::Immutable));
+        let refused = ConfigError::Invalid("Unable to listen on this port. Check server logs.".to_owned());
+        assert_eq!(config.set("port", "1"), Err(refused));
+        assert_eq!(config.set("port", "6379"), Ok("port"));
         assert!(matches!(config.set("nothing", "1"), Err(ConfigError::Unknown(_))));
         for (name, value) in [
             ("repl-timeout", "0"),
