@@ -341,6 +341,14 @@ impl Config {
     /// [`ConfigError`].
     pub fn set(&mut self, name: &str, value: &str) -> Result<&'static str, ConfigError> {
         let directive = directive(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
+        // Since 7.0 servers listen elsewhere where they are told to. This one listens where it does.
+        if matches!(directive.name, "port" | "bind") && self.dialect.since(7, 0) {
+            return match self.get(directive.name) == value {
+                true => Ok(directive.name),
+                false if directive.name == "port" => Err(invalid("Unable to listen on this port. Check server logs.")),
+                false => Err(invalid("Failed to bind to specified addresses.")),
+            };
+        }
         if directive.set == Set::AtStart {
             return Err(ConfigError::Immutable);
         }
@@ -684,7 +692,10 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let mut config = Config::new(Dialect::DEFAULT);
-        assert_eq!(config.set("port", "7000"), Err(ConfigError::Immutable));
+        assert_eq!(config.set("databases", "7000"), Err(ConfigError::Immutable));
+        let refused = ConfigError::Invalid("Unable to listen on this port. Check server logs.".to_owned());
+        assert_eq!(config.set("port", "1"), Err(refused));
+        assert_eq!(config.set("port", "6379"), Ok("port"));
         assert!(matches!(config.set("nothing", "1"), Err(ConfigError::Unknown(_))));
         for (name, value) in [
             ("repl-timeout", "0"),
