@@ -336,7 +336,7 @@ pub struct Counts {
 /// All connections but the one whose command is running, which holds its own session meanwhile.
 #[derive(Debug, Default)]
 pub struct Clients {
-    sessions: HashMap<SessionId, Session, RandomState>,
+    sessions: HashMap<SessionId, Box<Session>, RandomState>,
     last: u64,
     accepted: u64,
 }
@@ -368,34 +368,35 @@ impl Clients {
     }
 
     /// Puts a session in, back after its command or for the first time.
-    pub fn put(&mut self, session: Session) {
+    pub fn put(&mut self, session: impl Into<Box<Session>>) {
+        let session = session.into();
         self.sessions.insert(session.id, session);
     }
 
     /// Takes a session out, to run its command or for good.
-    pub fn take(&mut self, id: SessionId) -> Option<Session> {
+    pub fn take(&mut self, id: SessionId) -> Option<Box<Session>> {
         self.sessions.remove(&id)
     }
 
     /// A session.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<&Session> {
-        self.sessions.get(&id)
+        self.sessions.get(&id).map(|session| &**session)
     }
 
     /// A session, to change.
     pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.sessions.get_mut(&id)
+        self.sessions.get_mut(&id).map(|session| &mut **session)
     }
 
     /// All sessions.
     pub fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.values()
+        self.sessions.values().map(|session| &**session)
     }
 
     /// All sessions, to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.sessions.values_mut()
+        self.sessions.values_mut().map(|session| &mut **session)
     }
 
     /// How many of which kind there are.

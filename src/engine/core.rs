@@ -178,6 +178,8 @@ pub struct Engine {
     pub active_expire: bool,
     /// `maxmemory`, in bytes; 0 for no limit.
     pub(super) max_memory: u64,
+    /// `proto-max-bulk-len`, at hand.
+    pub(super) max_bulk: usize,
     /// Commands wait: until when, and whether only writes do (CLIENT PAUSE).
     paused: Option<(i64, bool)>,
     /// Connections that are to be closed at once.
@@ -250,6 +252,7 @@ impl Engine {
             active_expire: true,
             cron_paused: false,
             max_memory: 0,
+            max_bulk: usize::MAX,
             paused: None,
             killed: Vec::new(),
             woken: Vec::new(),

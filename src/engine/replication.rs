@@ -166,6 +166,7 @@ impl Engine {
         }
         self.users.require(self.config.get("requirepass"));
         self.max_memory = self.config.size("maxmemory");
+        self.max_bulk = usize::try_from(self.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
         self.events = self.config.events;
         self.measures.refresh(&self.config);
     }

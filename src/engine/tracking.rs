@@ -342,7 +342,8 @@ mod tests {
     /// Lines that another session says.
     fn other(play: &mut Play, id: u64, lines: &[&str]) {
         let session = play.engine.clients.take(SessionId(id));
-        let session = session.unwrap_or_else(|| Session::new(SessionId(id), String::new(), String::new(), play.now));
+        let session =
+            session.map_or_else(|| Session::new(SessionId(id), String::new(), String::new(), play.now), |known| *known);
         let own = std::mem::replace(&mut play.session, session);
         lines.iter().for_each(|line| drop(play.run(line)));
         let session = std::mem::replace(&mut play.session, own);

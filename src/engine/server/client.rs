@@ -141,7 +141,8 @@ impl Connection {
                 Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - shared.now()).unwrap_or(0))),
                 _ => None,
             };
-            let pause = [pause, self.fault_pause(shared.now())].into_iter().flatten().min();
+            let fault = self.faults.is_some().then(|| self.fault_pause(shared.now())).flatten();
+            let pause = [pause, fault].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 read = reader.read_buf(&mut self.input), if reads => match read? {
@@ -161,7 +162,8 @@ impl Connection {
                 },
                 () = pipe.wake.notified() => {}
                 writable = writer.writable(), if waits_to_send => writable?,
-                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+                // Made only where it is waited for: a timer reads the clock.
+                () = async { tokio::time::sleep(pause.unwrap_or_default()).await }, if pause.is_some() => {}
             }
         }
     }
@@ -286,8 +288,7 @@ impl Connection {
         // What others wrote for it came before the answers to what it says now.
         self.output.append(&mut pipe.out.borrow_mut());
         let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
-        let argument = usize::try_from(engine.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
-        let known = Limits { arguments: 1 << 20, argument };
+        let known = Limits { arguments: 1 << 20, argument: engine.max_bulk };
         let next = loop {
             if let Some(closing) = session.closing {
                 break Next::Close(closing);
