@@ -341,6 +341,9 @@ pub const MAX_VECTOR: usize = 1 << 16;
 /// How many ACKs that were never true a replay names.
 pub const MAX_MISSED_ACKS: usize = 64;
 
+/// How many servers take part in a replay at most: each is a thread with sockets of its own.
+pub const MAX_REPLAY_SERVERS: usize = 256;
+
 /// How many ACKs of a link a replay sends as they were recorded; later ones it leaves out.
 pub const MAX_REPLAYED_ACKS: usize = 1 << 20;
 
