@@ -22,7 +22,7 @@ const BURST_NANOS: u64 = 20_000_000;
 #[derive(Debug)]
 pub struct Recorder {
     summaries: Summaries,
-    heard: HashMap<LinkNumber, Heard, foldhash::fast::RandomState>,
+    heard: Heards,
     /// Where each master is among `highs`.
     masters: HashMap<Endpoint, usize>,
     /// The highest offset that each master has sent to anyone.
@@ -57,13 +57,46 @@ struct Heard {
     malformed: Option<(FrameNumber, Side)>,
 }
 
+/// What is heard of each link.
+#[derive(Debug, Default)]
+struct Heards {
+    all: Vec<Heard>,
+    index: HashMap<LinkNumber, usize, foldhash::fast::RandomState>,
+    /// The link that was last spoken of, and its place: the next one is most often the same.
+    recent: Option<(LinkNumber, usize)>,
+}
+
+impl Heards {
+    fn get(&self, link: LinkNumber) -> Option<&Heard> {
+        self.all.get(*self.index.get(&link)?)
+    }
+
+    #[inline]
+    fn of(&mut self, link: LinkNumber) -> &mut Heard {
+        let at = match self.recent {
+            Some((recent, at)) if recent == link => at,
+            _ => self.find(link),
+        };
+        &mut self.all[at]
+    }
+
+    fn find(&mut self, link: LinkNumber) -> usize {
+        let at = *self.index.entry(link).or_insert(self.all.len());
+        if at == self.all.len() {
+            self.all.push(Heard::default());
+        }
+        self.recent = Some((link, at));
+        at
+    }
+}
+
 impl Recorder {
     /// One that has heard nothing. With `keeps` it keeps what is needed to run the story.
     #[must_use]
     pub fn new(keeps: bool) -> Self {
         Self {
             summaries: Summaries::new(),
-            heard: HashMap::default(),
+            heard: Heards::default(),
             masters: HashMap::new(),
             highs: Vec::new(),
             tapes: if keeps { Tapes::that_keep() } else { Tapes::that_count() },
@@ -88,7 +121,7 @@ impl Recorder {
     /// An element of a stream ends at this offset.
     fn streamed(&mut self, link: LinkNumber, offset: Option<Offset>, bytes: u64, now: Stamp) {
         let Some(Offset(offset)) = offset else { return };
-        let heard = self.heard.entry(link).or_default();
+        let heard = self.heard.of(link);
         heard.decoded = Some(Offset(offset));
         if std::mem::take(&mut heard.in_hole) {
             self.tapes.resumed(link, Offset(offset.saturating_sub(bytes)));
@@ -112,10 +145,10 @@ impl Recorder {
                 if known == self.highs.len() {
                     self.highs.push(0);
                 }
-                self.heard.entry(link).or_default().master = Some(known);
+                self.heard.of(link).master = Some(known);
             }
             Kind::Command { asked: Some(asked), .. } => {
-                self.heard.entry(link).or_default().asked.get_or_insert(asked);
+                self.heard.of(link).asked.get_or_insert(asked);
             }
             Kind::Command { command, .. } if command.is("REPLCONF") => {
                 let names = command.arguments().skip(1).step_by(2);
@@ -123,27 +156,27 @@ impl Recorder {
                     [&b"rdb-only"[..], b"rdb-filter-only"].iter().any(|known| name.eq_ignore_ascii_case(known))
                 };
                 if names.map(|name| name.head).any(is_tools) {
-                    self.heard.entry(link).or_default().tool = true;
+                    self.heard.of(link).tool = true;
                 }
             }
             Kind::FullResync { .. } | Kind::Continue { .. } | Kind::RdbBegin { .. } | Kind::TwoChannel { .. } => {
-                let heard = self.heard.entry(link).or_default();
+                let heard = self.heard.of(link);
                 if heard.granted.is_none() {
                     heard.granted = Some(event.stamp);
                     heard.high = heard.master.and_then(|master| self.highs.get(master)).copied().unwrap_or(0);
                 }
             }
             Kind::Gap { bytes } if event.from == Some(Side::Master) && event.phase == Phase::Stream => {
-                let heard = self.heard.entry(link).or_default();
+                let heard = self.heard.of(link);
                 heard.in_hole = self.tapes.gap(link, bytes, heard.decoded);
             }
             Kind::Malformed { .. } => {
                 if let Some(from) = event.from {
-                    self.heard.entry(link).or_default().malformed.get_or_insert((event.stamp.frame, from));
+                    self.heard.of(link).malformed.get_or_insert((event.stamp.frame, from));
                 }
             }
             Kind::Close { by, .. } => {
-                let heard = self.heard.entry(link).or_default();
+                let heard = self.heard.of(link);
                 heard.closed = by.map(|_| event.stamp);
             }
             _ => {}
@@ -163,7 +196,7 @@ impl Sink for Recorder {
                 self.streamed(link, offset, bytes, event.stamp);
             }
             Kind::Ack { offset, .. } => {
-                let acks = &mut self.heard.entry(link).or_default().acks;
+                let acks = &mut self.heard.of(link).acks;
                 if let Ok(offset) = u64::try_from(offset)
                     && acks.len() < MAX_REPLAYED_ACKS
                 {
@@ -289,13 +322,7 @@ pub struct Story {
 }
 
 impl Story {
-    fn new(
-        report: Report,
-        heard: &HashMap<LinkNumber, Heard, foldhash::fast::RandomState>,
-        tapes: Tapes,
-        only: &[u32],
-        assumed: Option<Dialect>,
-    ) -> Self {
+    fn new(report: Report, heard: &Heards, tapes: Tapes, only: &[u32], assumed: Option<Dialect>) -> Self {
         let mut story =
             Self { nodes: Vec::new(), scenes: Vec::new(), left: Vec::new(), lineages: Lineages::default(), tapes };
         let wanted = |link: &LinkSummary| {
@@ -310,7 +337,7 @@ impl Story {
         let links: Vec<LinkSummary> =
             report.links.into_iter().filter(|link| !link.rdb_channel && wanted(link)).collect();
         for link in links {
-            let heard = heard.get(&link.link).cloned().unwrap_or_default();
+            let heard = heard.get(link.link).cloned().unwrap_or_default();
             match story.scene(&link, heard, assumed) {
                 Ok(scene) => story.scenes.push(scene),
                 Err(why) => story.left.push(Left { link, why }),
