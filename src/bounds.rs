@@ -70,6 +70,14 @@ pub const MAX_BULK: i64 = 4 << 30;
 /// below this.
 pub const MAX_ARGUMENTS: i64 = 16 << 20;
 
+/// Arguments of a command in the slow log, and bytes of one, as redis-server has it.
+pub const SLOWLOG_ARGUMENTS: usize = 32;
+/// See [`SLOWLOG_ARGUMENTS`].
+pub const SLOWLOG_ARGUMENT: usize = 128;
+
+/// Samples of one event that the latency monitor keeps, as redis-server has it.
+pub const LATENCY_SAMPLES: usize = 160;
+
 /// The longest inline command, as redis-server has it (`PROTO_INLINE_MAX_SIZE`).
 pub const MAX_INLINE: usize = 64 << 10;
 

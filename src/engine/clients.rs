@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::args::{Args, Ranges};
 use super::dialect::Dialect;
+use super::tracking::Tracking;
 use super::value::Blob;
 use crate::resp::encode;
 
@@ -87,6 +88,8 @@ pub struct Session {
     pub no_evict: bool,
     /// See `no_evict`.
     pub no_touch: bool,
+    /// How it tracks what it reads, if it does.
+    pub(super) tracking: Option<Box<Tracking>>,
     /// It sees every command (MONITOR).
     pub monitors: bool,
     /// Bytes that came from it and went to it, and commands that it ran.
@@ -237,7 +240,11 @@ impl Session {
         flag(self.kind == Kind::Master, 'M');
         flag(self.is_listening(), 'P');
         flag(self.queue.is_some(), 'x');
+        let tracking = self.tracking.as_deref();
         flag(self.blocked.is_some(), 'b');
+        flag(tracking.is_some(), 't');
+        flag(tracking.is_some_and(|tracking| tracking.broken), 'R');
+        flag(tracking.is_some_and(|tracking| tracking.broadcast), 'B');
         flag(self.closing == Some(Closing::AfterReply), 'c');
         flag(self.closing == Some(Closing::Now), 'A');
         flag(self.no_evict && dialect.since(7, 0), 'e');
@@ -296,7 +303,8 @@ impl Session {
         add(true, "events", &"r");
         add(true, "cmd", &command);
         add(true, "user", &user);
-        add(true, "redir", &-1);
+        let redirect = tracking.map(|tracking| tracking.redirect.map_or(0, |id| id.0.cast_signed()));
+        add(true, "redir", &redirect.unwrap_or(-1));
         add(modern, "resp", &(if self.resp3 { 3 } else { 2 }));
         add(dialect.since(7, 2), "lib-name", &text(&self.library.0));
         add(dialect.since(7, 2), "lib-ver", &text(&self.library.1));

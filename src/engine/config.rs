@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::dialect::Dialect;
+use super::events::Wanted;
 use crate::units::size;
 
 /// What a directive's value can be.
@@ -20,6 +21,10 @@ enum Kind {
     Word(&'static [&'static str]),
     /// Anything.
     Text,
+    /// Numbers from 0 to 100.
+    Percentiles,
+    /// Letters of kinds of events.
+    Events,
     /// `seconds changes`, repeated.
     SavePoints,
     /// `class hard soft seconds`, repeated.
@@ -166,7 +171,9 @@ const DIRECTIVES: &[Directive] = &[
     always("slowlog-max-len", ANY, "128"),
     always("latency-monitor-threshold", ANY, "0"),
     always("latency-tracking", Kind::Flag, "yes"),
-    always("notify-keyspace-events", Kind::Text, ""),
+    always("latency-tracking-info-percentiles", Kind::Percentiles, "50 99 99.9"),
+    always("tracking-table-max-keys", ANY, "1000000"),
+    always("notify-keyspace-events", Kind::Events, ""),
     aliased("busy-reply-threshold", "lua-time-limit", ANY, "5000"),
     // How small collections are packed, which an RDB shows.
     aliased("hash-max-listpack-entries", "hash-max-ziplist-entries", ANY, "512"),
@@ -214,6 +221,9 @@ pub enum ConfigError {
 #[derive(Clone, Debug)]
 pub struct Config {
     values: BTreeMap<&'static str, String>,
+    dialect: Dialect,
+    /// What `notify-keyspace-events` says, of which CONFIG GET does not tell all.
+    pub(super) events: Wanted,
 }
 
 fn directive(name: &str) -> Option<&'static Directive> {
@@ -226,7 +236,7 @@ impl Config {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         let values = DIRECTIVES.iter().map(|directive| (directive.name, directive.default.to_owned())).collect();
-        let mut config = Self { values };
+        let mut config = Self { values, dialect, events: Wanted::default() };
         let mut differs = |holds: bool, name: &'static str, value: &str| {
             if holds {
                 config.values.insert(name, value.to_owned());
@@ -410,6 +420,19 @@ impl Config {
                 numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
             }
             Kind::OutputLimits => self.output_limits(value)?,
+            Kind::Percentiles => {
+                let number = |word: &str| word.parse::<f64>().ok().filter(|number| (0.0..=100.0).contains(number));
+                let numbers: Option<Vec<f64>> = value.split_ascii_whitespace().map(number).collect();
+                let wrong = "latency-tracking-info-percentiles should contain values between 0 and 100";
+                let numbers = numbers.ok_or_else(|| invalid(wrong))?;
+                numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
+            }
+            Kind::Events => {
+                let wanted = Wanted::read(value, self.dialect);
+                let wrong = || invalid("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+                self.events = wanted.ok_or_else(wrong)?;
+                self.events.letters()
+            }
         };
         self.values.insert(directive.name, value);
         Ok(())

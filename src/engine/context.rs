@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::clients::Session;
 use super::core::{Engine, Request};
 use super::error::CommandError;
+use super::events::{Class, Wanted};
 use super::keyspace::{Entry, NEVER};
 use super::reply::Reply;
 use super::value::{Blob, Hash, List, Set, SortedSet, Stream, Text, Value};
@@ -76,6 +77,7 @@ macro_rules! typed {
             if self.value(key).is_none() {
                 let db = self.session.db;
                 self.engine.keyspace.insert(db, key, Value::$variant(Arc::default()), NEVER);
+                self.notify(Class::New, "new", key);
             }
             self.$change(key)?.ok_or(CommandError::NO_SUCH_KEY)
         }
@@ -98,7 +100,23 @@ impl Context<'_> {
         if !there && found.is_some() && !self.engine.is_replica() {
             self.engine.expire(db, key);
         }
+        if !there && self.counts {
+            self.notify(Class::Miss, "keymiss", key);
+        }
         there
+    }
+
+    /// Looks for keys as a command does that only reads, although this one writes: it counts for INFO's hits and misses.
+    pub(super) fn reading<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.counts, self.origin == Origin::Client);
+        let found = look(self);
+        self.counts = before;
+        found
+    }
+
+    /// The same, of what another key is to hold then: counted since 7.0.
+    pub(super) fn reading_to_store<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        if self.engine.dialect.since(7, 0) { self.reading(look) } else { look(self) }
     }
 
     /// A key is about to get another value whatever it had: a master deletes one that has expired first, and tells its
@@ -153,6 +171,7 @@ impl Context<'_> {
         if !self.exists(key) {
             let db = self.session.db;
             self.engine.keyspace.insert(db, key, Value::String(Text::Bytes(Blob::from(&[][..]))), NEVER);
+            self.notify(Class::New, "new", key);
         }
         match self.engine.keyspace.value_mut(self.session.db, key) {
             Some(Value::String(text)) => Ok(text),
@@ -162,6 +181,9 @@ impl Context<'_> {
 
     /// Gives a key a value, in place of what it had, and an expiry ([`NEVER`] for none).
     pub fn put(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        if self.engine.events != Wanted::default() {
+            self.notify_put(key, &value);
+        }
         self.engine.keyspace.insert(self.session.db, key, value, expires_at);
     }
 
@@ -175,7 +197,8 @@ impl Context<'_> {
         if self.exists(key) { self.engine.keyspace.remove(self.session.db, key) } else { None }
     }
 
-    /// Takes a collection out that has become empty; tells whether it had.
+    /// Takes a collection out that has become empty; tells whether it had. Whoever emptied it says so before
+    /// ([`Context::notify`]): this tells of the deletion.
     pub fn settle(&mut self, key: &[u8]) -> bool {
         let db = self.session.db;
         let empty = match self.engine.keyspace.get(db, key).map(|entry| &entry.value) {
@@ -187,6 +210,7 @@ impl Context<'_> {
         };
         if empty {
             self.engine.keyspace.remove(db, key);
+            self.notify(Class::Generic, "del", key);
         }
         empty
     }
@@ -211,6 +235,37 @@ impl Context<'_> {
     pub fn changed(&mut self, key: &[u8], places: u64) {
         self.changes += places;
         self.engine.touch(self.session.db, key);
+    }
+
+    /// Something has happened to a key of the session's database, for those who listen to keyspace notifications.
+    #[inline]
+    pub fn notify(&mut self, class: Class, event: &str, key: &[u8]) {
+        self.engine.notify(self.session.db, class, event, key);
+    }
+
+    /// A key is about to get a value: it is a new one, or another.
+    #[cold]
+    fn notify_put(&mut self, key: &[u8], value: &Value) {
+        match self.engine.keyspace.get(self.session.db, key).map(|before| before.value.type_name()) {
+            None => self.notify(Class::New, "new", key),
+            Some(before) => self.notify_overwritten(key, before, value.type_name()),
+        }
+    }
+
+    /// A key is deleted since it was to expire at a time that has passed. (Seen on 6.2 to 9.1.)
+    pub(super) fn notify_past(&mut self, key: &[u8]) {
+        match self.engine.dialect.is_valkey_since(8, 0) {
+            true => self.notify(Class::Expired, "expired", key),
+            false => self.notify(Class::Generic, "del", key),
+        }
+    }
+
+    /// A key of one type has got another value, of the same or another type.
+    pub(super) fn notify_overwritten(&mut self, key: &[u8], before: &str, after: &str) {
+        self.notify(Class::Overwritten, "overwritten", key);
+        if before != after {
+            self.notify(Class::TypeChanged, "type_changed", key);
+        }
     }
 
     /// A key has something that a blocked client may wait for.

@@ -10,10 +10,12 @@ use super::config::Config;
 use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
+use super::events::{Class, Wanted};
 use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
 use super::libraries::Libraries;
 use super::log::Level;
+use super::measure::Measures;
 use super::propagation::Stream;
 use super::random::Random;
 use super::replication::{Link, Task};
@@ -22,6 +24,7 @@ use super::saving::Saving;
 #[cfg(feature = "scripts")]
 use super::script::Scripts;
 use super::subscriptions::Subscriptions;
+use super::tracking::Tracked;
 use super::users::Users;
 use super::value::{Blob, Value};
 use crate::bounds::MAX_DATABASES;
@@ -135,6 +138,8 @@ pub struct Engine {
     pub process: Process,
     /// Counts.
     pub stats: Stats,
+    /// How often commands run, and for how long.
+    pub(super) measures: Measures,
     /// For SPOP and the like.
     pub random: Random,
     /// How the data and its file stand to each other.
@@ -143,6 +148,15 @@ pub struct Engine {
     pub resumes: Option<CachedMaster>,
     /// Who hears what is published.
     pub(super) subscriptions: Subscriptions,
+    /// Which events of keys are published (`notify-keyspace-events`).
+    pub(super) events: Wanted,
+    /// What tracking clients have read.
+    pub(super) tracked: Tracked,
+    /// The session whose command is running, or ran last, and whether it speaks RESP3.
+    pub(super) running: SessionId,
+    pub(super) running_resp3: bool,
+    /// Messages to the session whose command is running, until its answer is written.
+    pub(super) heard: Vec<u8>,
     /// Where CONFIG REWRITE writes.
     pub config_file: Option<Box<dyn ConfigFile>>,
     follows: bool,
@@ -197,10 +211,16 @@ impl Engine {
             users: Users::default(),
             process: Process::default(),
             stats: Stats::default(),
+            measures: Measures::new(),
             random,
             saving: Saving::default(),
             resumes: None,
             subscriptions: Subscriptions::default(),
+            events: Wanted::default(),
+            tracked: Tracked::default(),
+            running: SessionId::default(),
+            running_resp3: false,
+            heard: Vec::new(),
             config_file: None,
             follows: false,
             loading: false,
@@ -292,6 +312,10 @@ impl Engine {
     /// Runs one command of a client, or queues it; its effects are in the stream afterwards. If it has to wait, there is
     /// no answer, and the session is marked.
     pub fn execute(&mut self, session: &mut Session, args: Args<'_>, reply: &mut Reply, now: i64) {
+        if self.tracked.clients > 0 {
+            self.limit_tracked();
+        }
+        (self.running, self.running_resp3) = (session.id, session.resp3);
         let spec = match self.admit(session, args) {
             Ok(spec) => spec,
             Err(error) => {
@@ -300,6 +324,9 @@ impl Engine {
                 }
                 reply.error(&error);
                 self.count_error(&error);
+                if let Ok(spec) = self.called(args) {
+                    self.measures.reject(spec);
+                }
                 return;
             }
         };
@@ -312,8 +339,18 @@ impl Engine {
             reply.raw(b"+QUEUED\r\n");
             return;
         }
+        let answer_at = reply.len();
         let request = self.run(spec, session, args, reply, Origin::Client, now);
         self.end_unit(now);
+        if !self.heard.is_empty() {
+            self.tell_heard(reply, answer_at);
+        }
+        if self.has_pending() {
+            self.tell_pending(session, reply);
+        }
+        if session.tracking.is_some() {
+            Self::use_caching_up(session);
+        }
         if let Some(request) = request {
             self.wait(session, args, request, None);
         }
@@ -423,6 +460,10 @@ impl Engine {
             self.show(spec, session, args, true, now);
         }
         let counts = origin == Origin::Client && spec.has(Flag::Read);
+        let began = self.measures.begin(spec, args);
+        if session.tracking.is_some() {
+            self.note_script(session, spec, args, true);
+        }
         session.commands += 1;
         let mut context = Context {
             engine: self,
@@ -437,6 +478,18 @@ impl Engine {
         };
         let outcome = (spec.handler)(&mut context, args);
         let Context { changes, effects_told, request, .. } = context;
+        if session.tracking.is_some() {
+            self.note_script(session, spec, args, false);
+            if spec.has(Flag::Read) && origin == Origin::Client {
+                self.remember(session, spec, args);
+            }
+        }
+        // Who waits has not run.
+        if request.is_none()
+            && let Some(nanoseconds) = self.measures.end(spec, began, outcome.is_err())
+        {
+            self.measured(spec, nanoseconds, args, session, now);
+        }
         if monitored {
             self.show(spec, session, args, false, now);
         }
@@ -491,7 +544,12 @@ impl Engine {
         if self.keyspace.remove(db, key).is_some() {
             self.stats.expired_keys += 1;
             self.stream.push(db, [self.delete_word(), key].into_iter());
-            self.touch(db, key);
+            // It is nobody's doing, whoever finds it.
+            if self.tracked.clients > 0 {
+                self.invalidate(key, None);
+            }
+            self.touch_watched(db, key);
+            self.notify(db, Class::Expired, "expired", key);
         }
     }
 
@@ -532,8 +590,10 @@ impl Engine {
         if fields.is_empty() {
             return 0;
         }
+        self.notify(db, Class::Hash, "hexpired", key);
         if emptied {
             self.keyspace.remove(db, key);
+            self.notify(db, Class::Generic, "del", key);
         }
         self.touch(db, key);
         match self.dialect.family {
@@ -582,6 +642,14 @@ impl Engine {
     /// A key has changed: transactions of those who watch it fail.
     #[inline]
     pub(super) fn touch(&mut self, db: usize, key: &[u8]) {
+        self.touch_watched(db, key);
+        if self.tracked.clients > 0 {
+            self.invalidate(key, Some(self.running));
+        }
+    }
+
+    #[inline]
+    fn touch_watched(&mut self, db: usize, key: &[u8]) {
         if !self.watched.is_empty()
             && let Some(sessions) = self.watched.get(&(db, Blob::from(key)))
         {
@@ -693,9 +761,16 @@ impl Engine {
                 if let Some(spec) = self.command(args.get(0)) {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
                     self.reruns = true;
+                    (self.running, self.running_resp3) = (session.id, session.resp3);
                     let request = self.run(spec, &mut session, args, &mut reply, Origin::Client, now);
                     self.reruns = false;
                     self.end_unit(now);
+                    if !self.heard.is_empty() {
+                        self.tell_heard(&mut reply, 0);
+                    }
+                    if self.has_pending() {
+                        self.tell_pending(&mut session, &mut reply);
+                    }
                     if let Some(request) = request {
                         // It keeps its time, though not its turn.
                         self.wait(&mut session, args, request, Some(blocked.until));
@@ -720,6 +795,7 @@ impl Engine {
             if let Some(blocked) = self.unblock(&mut session) {
                 let mut reply = Reply::new(session.resp3);
                 self.answer_in_vain(&blocked, &mut reply);
+                self.count_in_vain(&blocked);
                 deliver(id, reply.bytes());
             }
             self.clients.put(session);
@@ -739,6 +815,13 @@ impl Engine {
                 reply.integer(0);
                 reply.count(self.master.fsynced(Offset(*offset)));
             }
+        }
+    }
+
+    /// A command that has waited in vain has run nevertheless.
+    fn count_in_vain(&mut self, blocked: &Blocked) {
+        if let Some(spec) = self.table.resolve(blocked.command.get(0)) {
+            self.measures.end(spec, None, false);
         }
     }
 
@@ -763,6 +846,10 @@ impl Engine {
             self.unwatch(&mut session);
             self.unsubscribe_all(&mut session);
             self.unmonitor(&mut session);
+            self.untrack(&mut session);
+            if self.running == id {
+                self.running = SessionId::default();
+            }
             let connection = ConnectionId(id.0);
             if session.kind == Kind::Replica {
                 let name = self.replica_name(connection);
@@ -810,6 +897,7 @@ impl Engine {
         let before = std::mem::take(&mut self.stats);
         // What a master said and could not be applied stays: the keyspace lacks it.
         self.stats.unapplied = before.unapplied;
+        self.measures.reset();
         self.stats.first_unapplied = before.first_unapplied;
     }
 }

@@ -19,6 +19,7 @@ mod core;
 mod dialect;
 mod digest;
 mod error;
+mod events;
 pub mod geohash;
 pub mod glob;
 mod info;
@@ -27,6 +28,7 @@ mod libraries;
 pub mod load;
 mod log;
 pub mod long_double;
+mod measure;
 mod monitors;
 pub mod number;
 mod partial_sort;
@@ -45,6 +47,7 @@ mod tape;
 mod tell;
 #[cfg(test)]
 mod testing;
+mod tracking;
 mod users;
 pub mod value;
 

@@ -38,19 +38,13 @@ impl Engine {
         if spec.has(Flag::Admin) || self.reruns || early != Self::is_shown_early(spec) {
             return;
         }
-        let secret = match spec.name {
-            // It was no command like others then.
-            "QUIT" if !self.dialect.since(7, 0) => return,
-            "AUTH" => 1..args.len(),
-            "HELLO" => match (2..args.len()).find(|index| args.is(*index, "AUTH")) {
-                Some(index) => index + 1..(index + 3).min(args.len()),
-                None => 0..0,
-            },
-            _ => 0..0,
-        };
+        // It was no command like others then.
+        if spec.name == "QUIT" && !self.dialect.since(7, 0) {
+            return;
+        }
         let mut line = format!("+{}.{:06} [{} {}]", now / 1000, now % 1000 * 1000, session.db, session.peer);
         for (index, word) in args.from(0).enumerate() {
-            if secret.contains(&index) {
+            if spec.is_secret(args, index) {
                 line += REDACTED;
                 continue;
             }

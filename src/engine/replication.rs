@@ -163,6 +163,8 @@ impl Engine {
         if let Some(replica) = &mut self.replica {
             replica.set_settings(settings);
         }
+        self.events = self.config.events;
+        self.measures.refresh(&self.config);
     }
 
     /// The configuration or the process was set from outside: both ends look again.

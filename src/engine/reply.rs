@@ -57,6 +57,14 @@ impl Reply {
         self.bytes.truncate(length);
     }
 
+    /// Puts bytes that are replies already in between.
+    pub fn insert(&mut self, place: usize, bytes: &[u8]) {
+        if !self.mute {
+            let place = place.min(self.bytes.len());
+            self.bytes.splice(place..place, bytes.iter().copied());
+        }
+    }
+
     /// How much was written.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -5,6 +5,7 @@ use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::value::{Decimal, Text, Value, integer};
 
@@ -69,6 +70,7 @@ fn setbit(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     put_bits(bytes, bit, 1, on);
     if grew || before != on || always {
         context.changed(key, 1);
+        context.notify(Class::String, "setbit", key);
     }
     context.reply.flag(before == 1);
     Ok(())
@@ -289,18 +291,20 @@ fn bitop(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (key, mut sources) = (args.get(2), Vec::with_capacity(args.len() - 3));
     for source in args.from(3) {
         // Shared or short: a clone costs no copy of a long string.
-        sources.push(context.string(source)?.cloned());
+        sources.push(context.reading(|context| context.string(source).map(|text| text.cloned()))?);
     }
     let length = sources.iter().flatten().map(Text::len).max().unwrap_or(0);
     if length == 0 {
         if context.take(key).is_some() {
             context.changed(key, 1);
+            context.notify(Class::Generic, "del", key);
         }
     } else {
         let result = combine(operation, &sources, length);
         context.exists(key);
         context.put(key, Value::String(Text::Growing(result.into())), NEVER);
         context.changed(key, 1);
+        context.notify(Class::String, "set", key);
     }
     context.reply.count(length);
     Ok(())
@@ -461,6 +465,7 @@ fn work_on_fields(context: &mut Context<'_>, args: Args<'_>, only_reads: bool) -
     }
     if changes > 0 {
         context.changed(key, changes);
+        context.notify(Class::String, "setbit", key);
     }
     context.reply.array(answers.len());
     for answer in answers {

@@ -6,6 +6,7 @@ use crate::engine::clients::{Closing, Kind, Replies, Session, SessionId};
 use crate::engine::command::connection::checked_name;
 use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
+use crate::engine::tracking::Tracking;
 use crate::engine::value::{Blob, integer};
 
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
@@ -26,6 +27,8 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("CLIENT|PAUSE", -3, ADMIN, Keys::NONE, pause),
     Spec::new("CLIENT|UNPAUSE", 2, ADMIN, Keys::NONE, unpause).since(6, 2),
     Spec::new("CLIENT|UNBLOCK", -3, ADMIN, Keys::NONE, unblock).since(5, 0),
+    Spec::new("CLIENT|TRACKING", -3, ANYWHERE, Keys::NONE, tracking).since(6, 0),
+    Spec::new("CLIENT|CACHING", 3, ANYWHERE, Keys::NONE, caching).since(6, 0),
     Spec::new("CLIENT|GETREDIR", 2, ANYWHERE, Keys::NONE, getredir).since(6, 0),
     Spec::new("CLIENT|TRACKINGINFO", 2, ANYWHERE, Keys::NONE, trackinginfo).since(6, 2),
     Spec::new("CLIENT|HELP", 2, &[Flag::Loading, Flag::Stale], Keys::NONE, help).since(5, 0),
@@ -142,22 +145,146 @@ fn unblock(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// Nobody's reads are tracked here.
+/// CLIENT TRACKING ON|OFF [REDIRECT id] [PREFIX prefix …] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]
+fn tracking(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let mut wanted = Tracking::default();
+    let mut index = 3;
+    while index < args.len() {
+        let more = index + 1 < args.len();
+        match () {
+            () if args.is(index, "REDIRECT") && more => {
+                index += 1;
+                if wanted.redirect.is_some() {
+                    return Err(CommandError::fixed("ERR A client can only redirect to a single other client"));
+                }
+                let id = SessionId(args.integer(index)?.cast_unsigned());
+                if id != context.session.id && context.engine.clients.get(id).is_none() {
+                    return Err(CommandError::fixed("ERR The client ID you want redirect to does not exist"));
+                }
+                wanted.redirect = Some(id);
+            }
+            () if args.is(index, "PREFIX") && more => {
+                index += 1;
+                wanted.prefixes.push(args.get(index).into());
+            }
+            () if args.is(index, "BCAST") => wanted.broadcast = true,
+            () if args.is(index, "OPTIN") => wanted.opt_in = true,
+            () if args.is(index, "OPTOUT") => wanted.opt_out = true,
+            () if args.is(index, "NOLOOP") => wanted.no_loop = true,
+            () => return Err(CommandError::SYNTAX),
+        }
+        index += 1;
+    }
+    if on_or_off(args)? {
+        check_tracking(&wanted, context.session.tracking.as_deref())?;
+        context.engine.track(context.session, wanted);
+    } else {
+        context.engine.untrack(context.session);
+    }
+    context.reply.ok();
+    Ok(())
+}
+
+/// Whether the options go together, and with what the client has said before.
+fn check_tracking(wanted: &Tracking, before: Option<&Tracking>) -> Outcome {
+    let error = |text| Err(CommandError::fixed(text));
+    if !wanted.broadcast && !wanted.prefixes.is_empty() {
+        return error("ERR PREFIX option requires BCAST mode to be enabled");
+    }
+    if before.is_some_and(|before| before.broadcast != wanted.broadcast) {
+        return error(
+            "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.",
+        );
+    }
+    if wanted.broadcast && (wanted.opt_in || wanted.opt_out) {
+        return error("ERR OPTIN and OPTOUT are not compatible with BCAST");
+    }
+    if wanted.opt_in && wanted.opt_out {
+        return error("ERR You can't specify both OPTIN mode and OPTOUT mode");
+    }
+    if before.is_some_and(|before| wanted.opt_in && before.opt_out || wanted.opt_out && before.opt_in) {
+        return error(
+            "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.",
+        );
+    }
+    let overlap = |one: &Blob, other: &Blob| one.starts_with(other) || other.starts_with(one);
+    let overlaps = |one: &[u8], what: &str, other: &[u8]| {
+        let (one, other) = (String::from_utf8_lossy(one), String::from_utf8_lossy(other));
+        Err(CommandError::new(format!(
+            "ERR Prefix '{one}' overlaps with {what} prefix '{other}'. Prefixes for a single client must not overlap."
+        )))
+    };
+    for (at, prefix) in wanted.prefixes.iter().enumerate() {
+        let known = before.map_or(&[][..], |before| &before.prefixes[..]);
+        if let Some(other) = known.iter().find(|other| overlap(prefix, other)) {
+            return overlaps(prefix, "an existing", other);
+        }
+        if let Some(other) = wanted.prefixes.iter().skip(at + 1).find(|other| overlap(prefix, other)) {
+            return overlaps(prefix, "another provided", other);
+        }
+    }
+    Ok(())
+}
+
+fn caching(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let Some(tracking) = &mut context.session.tracking else {
+        return Err(CommandError::fixed(
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
+        ));
+    };
+    let (holds, wrong) = match () {
+        () if args.is(2, "YES") => {
+            (tracking.opt_in, "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.")
+        }
+        () if args.is(2, "NO") => {
+            (tracking.opt_out, "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.")
+        }
+        () => return Err(CommandError::SYNTAX),
+    };
+    if !holds {
+        return Err(CommandError::fixed(wrong));
+    }
+    tracking.caching = true;
+    context.reply.ok();
+    Ok(())
+}
+
+/// Who is told in its place: 0 for nobody, -1 where it does not track.
+fn redirection(session: &Session) -> i64 {
+    let tracking = session.tracking.as_ref();
+    tracking.map_or(-1, |tracking| tracking.redirect.map_or(0, |id| id.0.cast_signed()))
+}
+
 fn getredir(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.integer(-1);
+    context.reply.integer(redirection(context.session));
     Ok(())
 }
 
 fn trackinginfo(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    let mut flags = vec!["off"];
+    if let Some(tracking) = &context.session.tracking {
+        flags = vec!["on"];
+        let mut flag = |holds: bool, word| flags.extend(holds.then_some(word));
+        flag(tracking.broadcast, "bcast");
+        flag(tracking.opt_in, "optin");
+        flag(tracking.opt_in && tracking.caching, "caching-yes");
+        flag(tracking.opt_out, "optout");
+        flag(tracking.opt_out && tracking.caching, "caching-no");
+        flag(tracking.no_loop, "noloop");
+        flag(tracking.broken, "broken_redirect");
+    }
+    let redirect = redirection(context.session);
+    let prefixes = context.session.tracking.as_ref().map_or(&[][..], |tracking| &tracking.prefixes[..]);
     let reply = &mut *context.reply;
     reply.map(3);
     reply.bulk(b"flags");
-    reply.set(1);
-    reply.bulk(b"off");
+    reply.set(flags.len());
+    flags.iter().for_each(|word| reply.bulk(word.as_bytes()));
     reply.bulk(b"redirect");
-    reply.integer(-1);
+    reply.integer(redirect);
     reply.bulk(b"prefixes");
-    reply.array(0);
+    reply.array(prefixes.len());
+    prefixes.iter().for_each(|prefix| reply.bulk(prefix));
     Ok(())
 }
 

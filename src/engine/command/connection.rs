@@ -139,6 +139,7 @@ fn reset(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     context.engine.unwatch(context.session);
     context.engine.unsubscribe_all(context.session);
     context.engine.unmonitor(context.session);
+    context.engine.untrack(context.session);
     context.session.reset();
     context.reply.speak_resp3(false);
     context.reply.status("RESET");

@@ -4,6 +4,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::load::Loader;
 use crate::engine::save;
@@ -103,6 +104,7 @@ fn restore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if time != 0 && time <= context.now && context.origin == Origin::Client {
         if replaced {
             context.changed(key, 1);
+            context.notify(Class::Generic, "del", key);
             let word = context.delete_word();
             context.propagate(&[word, key]);
         }
@@ -111,6 +113,7 @@ fn restore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     context.put(key, value, if time == 0 { NEVER } else { time });
     context.changed(key, 1);
     context.signal(key);
+    context.notify(Class::Generic, "restore", key);
     if time != 0 && !options.absolute && context.engine.dialect.since(7, 0) {
         let mut decimal = Decimal::new();
         let expires_at = decimal.format(time).as_bytes();

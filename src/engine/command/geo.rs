@@ -445,7 +445,8 @@ fn search(context: &mut Context<'_>, args: Args<'_>, kind: Kind) -> Outcome {
             for found in &found {
                 result.insert(&found.member, if by_distance { found.distance } else { found.score });
             }
-            store(context, target, result);
+            let event = if args.is(0, "GEOSEARCHSTORE") { "geosearchstore" } else { "georadiusstore" };
+            store(context, target, result, event);
         }
         None => answer(context, &search, &found),
     }

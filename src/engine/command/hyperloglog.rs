@@ -14,6 +14,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::value::{Decimal, Text, Value};
 
@@ -404,6 +405,7 @@ fn pfadd(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if updated > 0 {
         outdate(bytes);
         context.changed(key, updated);
+        context.notify(Class::String, "pfadd", key);
     }
     debug_assert!(!is_new || outcome.is_ok());
     outcome?;
@@ -418,6 +420,8 @@ fn pfcount(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn count_one(context: &mut Context<'_>, key: &[u8]) -> Result<u64, CommandError> {
+    // Before 7.0 it looked for the key as a command does that writes.
+    context.counts &= context.engine.dialect.since(7, 0);
     let Some((known, number)) = read(context, key, |bytes| match cardinality(bytes) {
         Some(known) => Ok((true, known)),
         None => Ok((false, count(bytes)?)),
@@ -437,12 +441,14 @@ fn count_one(context: &mut Context<'_>, key: &[u8]) -> Result<u64, CommandError>
 fn union<'a>(context: &mut Context<'_>, keys: impl Iterator<Item = &'a [u8]>) -> Result<(Vec<u8>, bool), CommandError> {
     let (mut greatest, mut dense) = (vec![0_u8; REGISTERS], false);
     for key in keys {
-        read(context, key, |bytes| {
-            dense |= is_dense(bytes);
-            runs(bytes, |first, registers, value| {
-                for register in greatest.iter_mut().skip(first).take(registers) {
-                    *register = value.max(*register);
-                }
+        context.reading(|context| {
+            read(context, key, |bytes| {
+                dense |= is_dense(bytes);
+                runs(bytes, |first, registers, value| {
+                    for register in greatest.iter_mut().skip(first).take(registers) {
+                        *register = value.max(*register);
+                    }
+                })
             })
         })?;
     }
@@ -473,6 +479,7 @@ fn pfmerge(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     outdate(bytes);
     context.changed(key, 1);
+    context.notify(Class::String, "pfadd", key);
     context.reply.ok();
     Ok(())
 }

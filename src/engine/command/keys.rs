@@ -4,6 +4,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::value::{Blob, Decimal};
 
@@ -45,6 +46,7 @@ fn del(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     for key in args.from(1) {
         if context.take(key).is_some() {
             context.changed(key, 1);
+            context.notify(Class::Generic, "del", key);
             deleted += 1;
         }
     }
@@ -141,11 +143,13 @@ fn set_expiry(context: &mut Context<'_>, args: Args<'_>, unit: i64, base: i64, c
     if expires_at <= context.now && context.origin == Origin::Client {
         context.take(key);
         context.changed(key, 1);
+        context.notify_past(key);
         let word = context.delete_word();
         context.propagate(&[word, key]);
     } else {
         context.set_expiry(key, expires_at);
         context.changed(key, 1);
+        context.notify(Class::Generic, "expire", key);
         if context.engine.dialect.since(7, 0) {
             context.propagate(&[b"PEXPIREAT", key, Decimal::new().format(expires_at).as_bytes()]);
         }
@@ -160,6 +164,7 @@ fn persist(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if volatile {
         context.set_expiry(key, NEVER);
         context.changed(key, 1);
+        context.notify(Class::Generic, "persist", key);
     }
     context.reply.flag(volatile);
     Ok(())
@@ -218,13 +223,20 @@ fn rename_to(context: &mut Context<'_>, from: &[u8], to: &[u8]) -> Outcome {
     if from == to {
         return Ok(());
     }
-    context.exists(to);
+    // What was there is deleted, so that the key is a new one.
+    let replaced = context.take(to);
     if let Some(entry) = context.take(from) {
+        let name = entry.value.type_name();
         let expires_at = entry.expires_at().unwrap_or(NEVER);
         context.put(to, entry.value, expires_at);
         context.changed(from, 1);
         context.changed(to, 0);
         context.signal(to);
+        context.notify(Class::Generic, "rename_from", from);
+        context.notify(Class::Generic, "rename_to", to);
+        if let Some(replaced) = replaced {
+            context.notify_overwritten(to, replaced.value.type_name(), name);
+        }
     }
     Ok(())
 }
@@ -254,6 +266,8 @@ fn move_key(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             context.signal(key);
         });
         context.changed(key, 1);
+        context.notify(Class::Generic, "move_from", key);
+        context.in_database(to, |context| context.notify(Class::Generic, "move_to", key));
     }
     context.reply.flag(moved.is_some());
     Ok(())
@@ -283,9 +297,14 @@ fn copy(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if let Some(entry) = copied {
         let expires_at = entry.expires_at().unwrap_or(NEVER);
         context.in_database(db, |context| {
+            let (replaced, name) = (context.take(to), entry.value.type_name());
             context.put(to, entry.value, expires_at);
             context.changed(to, 1);
             context.signal(to);
+            context.notify(Class::Generic, "copy_to", to);
+            if let Some(replaced) = replaced {
+                context.notify_overwritten(to, replaced.value.type_name(), name);
+            }
         });
     }
     context.reply.flag(copies);
@@ -324,6 +343,7 @@ fn flushdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     // Before 7.0 nothing was told of a database that was empty.
     let told = context.engine.dialect.since(7, 0) || context.engine.keyspace.size(db).keys > 0;
     context.engine.flush(db);
+    context.engine.invalidate_all();
     context.changes += u64::from(told);
     context.reply.ok();
     Ok(())
@@ -334,6 +354,7 @@ fn flushall(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     for db in 0..context.engine.keyspace.databases() {
         context.engine.flush(db);
     }
+    context.engine.invalidate_all();
     context.changes += 1;
     context.reply.ok();
     Ok(())

@@ -6,6 +6,7 @@
 use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::value::{Blob, Decimal, List};
 
 const WRITE: &[Flag] = &[Flag::Write];
@@ -71,6 +72,14 @@ impl End {
         }
     }
 
+    /// What a push here is called, and a pop.
+    fn events(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Left => ("lpush", "lpop"),
+            Self::Right => ("rpush", "rpop"),
+        }
+    }
+
     /// The command that pops here.
     fn pop_word(self) -> &'static [u8] {
         match self {
@@ -109,6 +118,7 @@ fn push(context: &mut Context<'_>, args: Args<'_>, end: End, only_if_there: bool
     let length = list.len();
     context.changed(key, args.len() as u64 - 2);
     context.signal(key);
+    context.notify(Class::List, end.events().0, key);
     context.reply.count(length);
     Ok(())
 }
@@ -147,11 +157,13 @@ fn pop(context: &mut Context<'_>, args: Args<'_>, end: End, name: &str) -> Outco
 fn pop_one(context: &mut Context<'_>, key: &[u8], end: End) -> Result<Option<Blob>, CommandError> {
     let Some(list) = context.list_mut(key)? else { return Ok(None) };
     let element = end.pop(list);
-    if list.is_empty() {
-        context.settle(key);
-    }
+    let emptied = list.is_empty();
     if element.is_some() {
         context.changed(key, 1);
+        context.notify(Class::List, end.events().1, key);
+    }
+    if emptied {
+        context.settle(key);
     }
     Ok(element)
 }
@@ -171,6 +183,7 @@ fn pop_some(context: &mut Context<'_>, key: &[u8], end: End, count: i64) -> Resu
         Ok(count)
     })?;
     if taken > 0 {
+        context.notify(Class::List, end.events().1, key);
         context.settle(key);
         context.changed(key, 1);
     }
@@ -240,6 +253,7 @@ fn lset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         *element = args.get(3).into();
     }
     context.changed(key, 1);
+    context.notify(Class::List, "lset", key);
     context.reply.ok();
     Ok(())
 }
@@ -264,6 +278,7 @@ fn linsert(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         list.insert(at + after, args.get(4).into());
     }
     context.changed(key, 1);
+    context.notify(Class::List, "linsert", key);
     context.reply.count(length);
     Ok(())
 }
@@ -290,6 +305,7 @@ fn lrem(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             seen += 1;
             seen <= stay || seen > stay + removed
         });
+        context.notify(Class::List, "lrem", key);
         context.settle(key);
         context.changed(key, removed as u64);
     }
@@ -308,6 +324,7 @@ fn ltrim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         {
             list.truncate(kept.end);
             list.drain(..kept.start);
+            context.notify(Class::List, "ltrim", key);
             context.settle(key);
             context.changed(key, removed as u64);
         }
@@ -410,6 +427,8 @@ fn move_one(context: &mut Context<'_>, args: Args<'_>, from: End, to: End) -> Re
     context.list(target)?;
     let Some(element) = context.list_mut(source)?.and_then(|list| from.pop(list)) else { return Ok(None) };
     to.push(context.list_or_new(target)?, element.clone());
+    context.notify(Class::List, to.events().0, target);
+    context.notify(Class::List, from.events().1, source);
     context.settle(source);
     context.changed(source, 1);
     context.changed(target, 0);

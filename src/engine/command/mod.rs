@@ -7,6 +7,7 @@
 
 mod acl;
 mod bitmaps;
+mod categories;
 mod client;
 mod configuration;
 mod connection;
@@ -17,8 +18,10 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod latency;
 mod lists;
 mod object;
+mod places;
 mod pubsub;
 mod replication;
 mod scan;
@@ -34,6 +37,7 @@ mod told;
 mod transactions;
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 
@@ -131,7 +135,7 @@ impl Keys {
 }
 
 /// One command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Spec {
     /// The name, in upper case; a subcommand's after its container's, with `|` between.
     pub name: &'static str,
@@ -143,6 +147,10 @@ pub struct Spec {
     pub keys: Keys,
     /// Who does it.
     pub handler: Handler,
+    /// Its place among all commands.
+    pub(super) index: usize,
+    /// However it is called, it takes next to no time for each of its arguments.
+    pub(super) quick: bool,
     /// Which servers have it: those from this version on, and of them these. What others' clients are refused is still
     /// applied from a master.
     since: (u8, u8),
@@ -163,6 +171,8 @@ impl Spec {
             flags,
             keys,
             handler,
+            index: 0,
+            quick: false,
             since: (0, 0),
             known: everywhere,
             earlier: None,
@@ -249,6 +259,23 @@ impl Spec {
         self.flags.contains(&flag)
     }
 
+    /// Whether an argument is nobody's business: a password, as a rule.
+    pub(super) fn is_secret(&self, args: Args<'_>, index: usize) -> bool {
+        let follows =
+            |word: &str, count: usize| (1..=count).any(|back| index > back + 1 && args.is(index - back, word));
+        match self.name {
+            "AUTH" => index >= 1,
+            "ACL|SETUSER" => index >= 2,
+            "HELLO" => follows("AUTH", 2),
+            "MIGRATE" => index > 6 && (follows("AUTH", 1) || follows("AUTH2", 2)),
+            "CONFIG|SET" => {
+                let names = ["MASTERAUTH", "MASTERUSER", "PRIMARYAUTH", "PRIMARYUSER", "REQUIREPASS"];
+                index >= 3 && !index.is_multiple_of(2) && names.iter().any(|name| args.is(index - 1, name))
+            }
+            _ => false,
+        }
+    }
+
     /// Which of these arguments are keys, where they are in fixed places.
     fn key_places(&self, args: Args<'_>) -> Vec<usize> {
         let Keys { first, last, step } = self.keys;
@@ -276,7 +303,7 @@ impl Spec {
     fn subcommands(&self) -> impl Iterator<Item = &'static Spec> + Clone {
         let container = self.name;
         let is_sub = move |name: &str| name.strip_prefix(container).is_some_and(|rest| rest.starts_with('|'));
-        GROUPS.iter().copied().flatten().filter(move |spec| is_sub(spec.name))
+        all().filter(move |spec| is_sub(spec.name))
     }
 }
 
@@ -321,6 +348,7 @@ const GROUPS: &[&[Spec]] = &[
     hashes::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    latency::COMMANDS,
     lists::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
@@ -384,9 +412,21 @@ impl Table {
     }
 }
 
+/// Commands that may take long although they are flagged as fast: they take as many elements as they are told. SET is
+/// not flagged so, and is.
+const NOT_QUICK: &[&str] = &["LPOP", "RPOP", "SPOP", "ZPOPMAX", "ZPOPMIN", "ZREMRANGEBYRANK", "UNLINK"];
+
+static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
+    let numbered = |(index, spec): (usize, &Spec)| {
+        let quick = spec.name == "SET" || spec.has(Flag::Fast) && !NOT_QUICK.contains(&spec.name);
+        Spec { index, quick, ..spec.clone() }
+    };
+    GROUPS.iter().copied().flatten().enumerate().map(numbered).collect()
+});
+
 /// All commands.
 pub fn all() -> impl Iterator<Item = &'static Spec> + Clone {
-    GROUPS.iter().copied().flatten()
+    ALL.iter()
 }
 
 /// The answer to a name that no command has.

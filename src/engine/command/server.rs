@@ -1,5 +1,6 @@
 //! Commands about the server: what it can do, its state, its end.
 
+use super::places::Place;
 use super::{Context, Flag, Keys, Outcome, Spec, help};
 use crate::engine::args::Args;
 use crate::engine::core::Stop;
@@ -9,7 +10,6 @@ use crate::engine::glob;
 use crate::engine::log::Level;
 
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
-const OPERATOR: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale];
 const ANYTIME: &[Flag] = &[Flag::Loading, Flag::Stale];
 const ANYWHERE: &[Flag] = &[Flag::Fast, Flag::Loading, Flag::Stale];
 
@@ -21,6 +21,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("COMMAND|INFO", -2, ANYTIME, Keys::NONE, command_info),
     Spec::new("COMMAND|DOCS", -2, ANYTIME, Keys::NONE, docs).since(7, 0),
     Spec::new("COMMAND|GETKEYS", -3, ANYTIME, Keys::NONE, getkeys).before(7, 2, -4),
+    Spec::new("COMMAND|GETKEYSANDFLAGS", -3, ANYTIME, Keys::NONE, getkeysandflags).since(7, 0).before(7, 2, -4),
     Spec::new("COMMAND|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
     Spec::new("TIME", 1, ANYWHERE, Keys::NONE, time),
     Spec::new("LASTSAVE", 1, ANYWHERE, Keys::NONE, lastsave),
@@ -28,16 +29,6 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SAVE", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, save),
     Spec::new("BGSAVE", -1, &[Flag::Admin, Flag::NoScript], Keys::NONE, bgsave),
     Spec::new("SHUTDOWN", -1, ADMIN, Keys::NONE, shutdown),
-    Spec::container("SLOWLOG", OPERATOR, Keys::NONE),
-    Spec::new("SLOWLOG|GET", -2, OPERATOR, Keys::NONE, slowlog_get),
-    Spec::new("SLOWLOG|LEN", 2, OPERATOR, Keys::NONE, slowlog_len),
-    Spec::new("SLOWLOG|RESET", 2, OPERATOR, Keys::NONE, slowlog_reset),
-    Spec::new("SLOWLOG|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
-    Spec::container("LATENCY", ADMIN, Keys::NONE),
-    Spec::new("LATENCY|LATEST", 2, ADMIN, Keys::NONE, latency_latest),
-    Spec::new("LATENCY|HISTORY", 3, ADMIN, Keys::NONE, latency_latest),
-    Spec::new("LATENCY|RESET", -2, ADMIN, Keys::NONE, latency_reset),
-    Spec::new("LATENCY|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
     Spec::container("MODULE", &[Flag::Admin, Flag::NoScript], Keys::NONE).since(4, 0),
     Spec::new("MODULE|LIST", 2, &[Flag::Admin, Flag::NoScript], Keys::NONE, module_list),
     Spec::new("MODULE|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
@@ -80,17 +71,23 @@ fn count(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern].
+/// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]: subcommands, too.
 fn list(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let names = all(context).map(|spec| spec.name.to_ascii_lowercase());
+    let dialect = context.engine.dialect;
+    let all = super::all().filter(|spec| spec.is_told(dialect));
+    let named = |spec: &Spec| spec.name.to_ascii_lowercase();
     let names: Vec<String> = match args.len() {
-        2 => names.collect(),
+        2 => all.map(named).collect(),
         5 if args.is(2, "FILTERBY") && args.is(3, "PATTERN") => {
             let pattern = args.get(4).to_ascii_lowercase();
-            names.filter(|name| glob::matches(&pattern, name.as_bytes())).collect()
+            all.map(named).filter(|name| glob::matches(&pattern, name.as_bytes())).collect()
         }
-        // No module brings commands, and no command has a category here.
-        5 if args.is(2, "FILTERBY") && (args.is(3, "MODULE") || args.is(3, "ACLCAT")) => Vec::new(),
+        5 if args.is(2, "FILTERBY") && args.is(3, "ACLCAT") => {
+            let category = String::from_utf8_lossy(args.get(4)).to_ascii_lowercase();
+            all.filter(|spec| spec.is_in(&category, dialect)).map(named).collect()
+        }
+        // No module brings commands.
+        5 if args.is(2, "FILTERBY") && args.is(3, "MODULE") => Vec::new(),
         _ => return Err(CommandError::SYNTAX),
     };
     context.reply.array(names.len());
@@ -118,22 +115,46 @@ fn docs(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn getkeys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let called = args.skip(2);
+/// The command that COMMAND GETKEYS is asked about, and its keys.
+fn keys_asked(context: &Context<'_>, called: Args<'_>) -> Result<(&'static Spec, Vec<Place>), CommandError> {
+    let dialect = context.engine.dialect;
     let spec = context.engine.called(called).map_err(|_| CommandError::fixed("ERR Invalid command specified"))?;
-    if !spec.takes_in(called.len(), context.engine.dialect) {
-        return Err(CommandError::fixed("ERR Invalid number of arguments specified for command"));
-    }
-    let places = spec.key_places(called);
-    if places.is_empty() {
+    if !spec.has_keys() {
         return Err(CommandError::fixed("ERR The command has no key arguments"));
     }
+    if !spec.takes_in(called.len(), dialect) {
+        return Err(CommandError::fixed("ERR Invalid number of arguments specified for command"));
+    }
+    match spec.keys_of(called) {
+        Some(places) if !places.is_empty() || spec.may_lack_keys() && dialect.since(7, 0) => Ok((spec, places)),
+        None => Err(CommandError::fixed("ERR Invalid arguments specified for command")),
+        Some(_) => Err(CommandError::fixed("ERR The command has no key arguments")),
+    }
+}
+
+fn getkeys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let called = args.skip(2);
+    let (_, places) = keys_asked(context, called)?;
     context.reply.array(places.len());
-    places.iter().for_each(|place| context.reply.bulk(called.get(*place)));
+    places.iter().for_each(|place| context.reply.bulk(called.get(place.index)));
     Ok(())
 }
 
-/// A command as COMMAND has it: name, arity, flags, keys; categories, tips and places of keys, which are empty here; and
+fn getkeysandflags(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let called = args.skip(2);
+    let (spec, places) = keys_asked(context, called)?;
+    context.reply.array(places.len());
+    for place in places {
+        let access = spec.access_to(place, called);
+        context.reply.array(2);
+        context.reply.bulk(called.get(place.index));
+        context.reply.set(access.words().count());
+        access.words().for_each(|word| context.reply.status(word));
+    }
+    Ok(())
+}
+
+/// A command as COMMAND has it: name, arity, flags, keys, categories; tips and places of keys, which are empty here; and
 /// its subcommands.
 fn tell(context: &mut Context<'_>, spec: Option<&Spec>) {
     let dialect = context.engine.dialect;
@@ -152,7 +173,8 @@ fn tell(context: &mut Context<'_>, spec: Option<&Spec>) {
     reply.integer(keys.first.into());
     reply.integer(keys.last.into());
     reply.integer(keys.step.into());
-    reply.set(0);
+    reply.set(spec.categories(dialect).count());
+    spec.categories(dialect).for_each(|category| reply.status(&format!("@{category}")));
     if dialect.since(7, 0) {
         reply.set(0);
         reply.set(0);
@@ -242,39 +264,6 @@ fn shutdown(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs."));
     }
     context.engine.stop = Some(Stop { asked_by: "SHUTDOWN" });
-    Ok(())
-}
-
-fn slowlog_get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let least = if context.engine.dialect.since(7, 0) { -1 } else { i64::MIN };
-    match args.len() {
-        2 => {}
-        3 if least < -1 => drop(args.integer(2)?),
-        3 => drop(args.at_least(2, least, "ERR count should be greater than or equal to -1")?),
-        _ => return Err(CommandError::arity("slowlog|get")),
-    }
-    // Nothing is slow enough to be written down.
-    context.reply.array(0);
-    Ok(())
-}
-
-fn slowlog_len(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.integer(0);
-    Ok(())
-}
-
-fn slowlog_reset(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.ok();
-    Ok(())
-}
-
-fn latency_latest(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.array(0);
-    Ok(())
-}
-
-fn latency_reset(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.integer(0);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::{Context, Flag, Keys, Outcome, Spec, scan};
 use crate::bounds;
 use crate::engine::args::Args;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::reply::Reply;
 use crate::engine::value::{Blob, Set, Value};
@@ -48,6 +49,7 @@ fn sadd(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let added = set.len() - before;
     if added > 0 {
         context.changed(key, added as u64);
+        context.notify(Class::Set, "sadd", key);
     }
     context.reply.count(added);
     Ok(())
@@ -59,6 +61,7 @@ fn srem(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let mut removed = 0;
     if present && let Some(set) = context.set_mut(key)? {
         removed = args.from(2).filter(|member| set.swap_remove(*member)).count();
+        context.notify(Class::Set, "srem", key);
         context.settle(key);
         context.changed(key, removed as u64);
     }
@@ -107,10 +110,14 @@ fn smove(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         if let Some(set) = context.set_mut(source)? {
             set.swap_remove(member);
         }
+        context.notify(Class::Set, "srem", source);
         context.settle(source);
-        context.set_or_new(target)?.insert(member.into());
+        let added = context.set_or_new(target)?.insert(member.into());
         context.changed(source, 1);
         context.changed(target, 0);
+        if added {
+            context.notify(Class::Set, "sadd", target);
+        }
     }
     context.reply.flag(present);
     Ok(())
@@ -129,6 +136,7 @@ fn spop(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let at = context.engine.random.below(length);
     if let Some(member) = context.set_mut(key)?.and_then(|set| set.swap_remove_index(at)) {
+        context.notify(Class::Set, "spop", key);
         context.settle(key);
         context.changed(key, 1);
         context.propagate(&[b"SREM", key, &member]);
@@ -153,7 +161,9 @@ fn spop_some(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             set.into_iter().flatten().for_each(|member| reply.bulk(member));
             Ok(())
         })?;
+        context.notify(Class::Set, "spop", key);
         context.take(key);
+        context.notify(Class::Generic, "del", key);
         context.changed(key, length as u64);
         let word = context.delete_word();
         context.propagate(&[word, key]);
@@ -166,6 +176,7 @@ fn spop_some(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     context.engine.random = random;
     context.changed(key, taken.len() as u64);
+    context.notify(Class::Set, "spop", key);
     context.reply.set(taken.len());
     taken.iter().for_each(|member| context.reply.bulk(member));
     propagate_removal(context, key, &taken);
@@ -260,7 +271,7 @@ fn shared(context: &mut Context<'_>, key: &[u8]) -> Result<Option<Arc<Set>>, Com
 type Sets = Vec<Option<Arc<Set>>>;
 
 fn sets<'k>(context: &mut Context<'_>, keys: impl Iterator<Item = &'k [u8]>) -> Result<Sets, CommandError> {
-    keys.map(|key| shared(context, key)).collect()
+    context.reading_to_store(|context| keys.map(|key| shared(context, key)).collect())
 }
 
 /// What sets have in common, given to `visit` until it says that it has enough.
@@ -301,15 +312,17 @@ fn answer(reply: &mut Reply, set: &Set) {
 }
 
 /// Puts a result in a key's place: nothing where the result is empty.
-fn store(context: &mut Context<'_>, key: &[u8], set: Set) {
+fn store(context: &mut Context<'_>, key: &[u8], set: Set, event: &str) {
     let count = set.len();
     let before = context.exists(key);
     if count > 0 {
         context.put(key, Value::Set(Arc::new(set)), NEVER);
         context.changed(key, 1);
+        context.notify(Class::Set, event, key);
     } else if before {
         context.take(key);
         context.changed(key, 1);
+        context.notify(Class::Generic, "del", key);
     }
     context.reply.count(count);
 }
@@ -334,19 +347,19 @@ fn sdiff(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn sinterstore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let set = intersection(&sets(context, args.from(2))?);
-    store(context, args.get(1), set);
+    store(context, args.get(1), set, "sinterstore");
     Ok(())
 }
 
 fn sunionstore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let set = union(&sets(context, args.from(2))?);
-    store(context, args.get(1), set);
+    store(context, args.get(1), set, "sunionstore");
     Ok(())
 }
 
 fn sdiffstore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let set = difference(&sets(context, args.from(2))?);
-    store(context, args.get(1), set);
+    store(context, args.get(1), set, "sdiffstore");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::{Args, float};
 use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::value::{Blob, Decimal, List, Value};
 
@@ -132,6 +133,8 @@ fn sort_ro(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn run(context: &mut Context<'_>, args: Args<'_>, may_store: bool) -> Outcome {
     let mut options = Options::read(args, may_store)?;
     let mut sorts = options.by.is_none_or(|pattern| pattern.contains(&b'*'));
+    context.reading_to_store(|context| context.exists(args.get(1)));
+    context.counts = false;
     let mut elements: Vec<Blob> = match context.value(args.get(1)) {
         None => Vec::new(),
         Some(Value::List(list)) if !sorts && options.descending => list.iter().rev().cloned().collect(),
@@ -209,9 +212,11 @@ fn store(context: &mut Context<'_>, key: &[u8], found: Vec<Option<Blob>>) {
         context.put(key, Value::List(Arc::new(list)), NEVER);
         context.changed(key, count as u64);
         context.signal(key);
+        context.notify(Class::List, "sortstore", key);
     } else if before {
         context.take(key);
         context.changed(key, 1);
+        context.notify(Class::Generic, "del", key);
     }
     context.reply.count(count);
 }

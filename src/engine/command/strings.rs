@@ -4,6 +4,7 @@ use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::long_double::LongDouble;
 use crate::engine::value::{Decimal, Text, Value, integer};
@@ -53,9 +54,11 @@ fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn answer(context: &mut Context<'_>, key: &[u8]) -> Outcome {
     // The reply is written while the value is borrowed, so it is taken out of the context for so long.
     let mut reply = std::mem::take(context.reply);
-    let outcome = context.string(key).map(|text| match text {
-        Some(text) => reply.bulk(text.bytes(&mut Decimal::new())),
-        None => reply.null(),
+    let outcome = context.reading(|context| {
+        context.string(key).map(|text| match text {
+            Some(text) => reply.bulk(text.bytes(&mut Decimal::new())),
+            None => reply.null(),
+        })
     });
     *context.reply = reply;
     outcome
@@ -194,7 +197,9 @@ fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     context.put(key, value.into(), expires_at);
     context.changed(key, 1);
+    context.notify(Class::String, "set", key);
     if let Some(expires_at) = options.expires_at {
+        context.notify(Class::Generic, "expire", key);
         propagate_set(context, args, expires_at, options.clock);
     } else if options.get {
         without_get(context, args);
@@ -231,6 +236,7 @@ fn set_in_the_past(context: &mut Context<'_>, key: &[u8], expires_at: i64) -> bo
         && expires_at <= context.now;
     if past && context.take(key).is_some() {
         context.changed(key, 1);
+        context.notify_past(key);
         let word = context.delete_word();
         context.propagate(&[word, key]);
     }
@@ -253,6 +259,7 @@ fn setnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if absent {
         context.put(args.get(1), args.get(2).into(), NEVER);
         context.changed(args.get(1), 1);
+        context.notify(Class::String, "set", args.get(1));
     }
     context.reply.flag(absent);
     Ok(())
@@ -272,6 +279,8 @@ fn set_with_time(context: &mut Context<'_>, args: Args<'_>, clock: Clock, comman
     context.make_way(key);
     context.put(key, value.into(), expires_at);
     context.changed(key, 1);
+    context.notify(Class::String, "set", key);
+    context.notify(Class::Generic, "expire", key);
     let dialect = context.engine.dialect;
     if dialect.since(7, 0) {
         context.propagate(&[b"SET", key, value, b"PXAT", Decimal::new().format(expires_at).as_bytes()]);
@@ -287,6 +296,7 @@ fn getset(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     answer(context, args.get(1))?;
     context.put(args.get(1), args.get(2).into(), NEVER);
     context.changed(args.get(1), 1);
+    context.notify(Class::String, "set", args.get(1));
     context.propagate(&[b"SET", args.get(1), args.get(2)]);
     Ok(())
 }
@@ -295,6 +305,7 @@ fn getdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     answer(context, args.get(1))?;
     if context.take(args.get(1)).is_some() {
         context.changed(args.get(1), 1);
+        context.notify(Class::Generic, "del", args.get(1));
         // It was asked for, so that Valkey says DEL, too.
         context.propagate(&[b"DEL", args.get(1)]);
     }
@@ -321,17 +332,20 @@ fn getex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         Some(NEVER) => {
             context.set_expiry(key, NEVER);
             context.changed(key, 1);
+            context.notify(Class::Generic, "persist", key);
             context.propagate(&[b"PERSIST", key]);
         }
         Some(expires_at) if expires_at <= context.now && context.origin == Origin::Client => {
             context.take(key);
             context.changed(key, 1);
+            context.notify_past(key);
             let word = context.delete_word();
             context.propagate(&[word, key]);
         }
         Some(expires_at) => {
             context.set_expiry(key, expires_at);
             context.changed(key, 1);
+            context.notify(Class::Generic, "expire", key);
             // What was said in seconds goes on in milliseconds, since 7.0 as a date.
             let relative = args.is(2, "EX") || args.is(2, "PX");
             let (word, time) = match relative && !context.engine.dialect.since(7, 0) {
@@ -381,6 +395,7 @@ fn put_all(context: &mut Context<'_>, args: Args<'_>) {
         context.make_way(key);
         context.put(key, value.into(), NEVER);
         context.changed(key, 1);
+        context.notify(Class::String, "set", key);
     }
 }
 
@@ -412,6 +427,7 @@ fn add(context: &mut Context<'_>, key: &[u8], number: i64) -> Outcome {
         None => context.put(key, Value::String(Text::Integer(sum)), NEVER),
     }
     context.changed(key, 1);
+    context.notify(Class::String, "incrby", key);
     context.reply.integer(sum);
     Ok(())
 }
@@ -428,6 +444,7 @@ fn append(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         context.string_or_new(key)?.growing().extend_from_slice(more);
     }
     context.changed(key, 1);
+    context.notify(Class::String, "append", key);
     context.reply.count(length + more.len());
     Ok(())
 }
@@ -481,6 +498,7 @@ fn setrange(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let length = bytes.len();
     context.changed(key, 1);
+    context.notify(Class::String, "setrange", key);
     context.reply.count(length);
     Ok(())
 }
@@ -499,6 +517,7 @@ fn incrbyfloat(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         None => context.put(key, text.as_bytes().into(), NEVER),
     }
     context.changed(key, 1);
+    context.notify(Class::String, "incrbyfloat", key);
     // A replica's arithmetic may be another's. KEEPTTL since 6.0.
     let words: &[&[u8]] = &[b"SET", key, text.as_bytes(), b"KEEPTTL"];
     let known = if context.engine.dialect.since(6, 0) { 4 } else { 3 };
@@ -615,6 +634,7 @@ fn delete_if(context: &mut Context<'_>, key: &[u8], holds: bool) -> Outcome {
     if holds {
         context.take(key);
         context.changed(key, 1);
+        context.notify(Class::Generic, "del", key);
         context.propagate(&[b"DEL", key]);
     }
     context.reply.flag(holds);
@@ -673,6 +693,10 @@ fn msetex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let before = context.entry(key).and_then(|entry| entry.expires_at()).filter(|_| keep);
         context.put(key, value.into(), expires_at.or(before).unwrap_or(NEVER));
         context.changed(key, 1);
+        context.notify(Class::String, "set", key);
+        if expires_at.is_some() {
+            context.notify(Class::Generic, "expire", key);
+        }
     }
     if let Some(expires_at) = expires_at {
         let mut decimal = Decimal::new();

@@ -6,11 +6,11 @@ use super::{Flag, Spec};
 use crate::engine::dialect::Dialect;
 
 /// Which servers a row is about.
-type Which = fn(Dialect) -> bool;
+pub(super) type Which = fn(Dialect) -> bool;
 
-const ALWAYS: Which = |_| true;
-const BEFORE_7_0: Which = |dialect| !dialect.since(7, 0);
-const SINCE_7_0: Which = |dialect| dialect.since(7, 0);
+pub(super) const ALWAYS: Which = |_| true;
+pub(super) const BEFORE_7_0: Which = |dialect| !dialect.since(7, 0);
+pub(super) const SINCE_7_0: Which = |dialect| dialect.since(7, 0);
 const BEFORE_7_2: Which = |dialect| !dialect.since(7, 2);
 const SINCE_7_2: Which = |dialect| dialect.since(7, 2);
 const REDIS: Which = |dialect| dialect.is_redis_since(0, 0);
@@ -42,6 +42,7 @@ const MORE: &[(&str, Which, &[&str])] = &[
         "allow_busy",
         VALKEY_9,
         &[
+            "CLIENT|CACHING",
             "CLIENT|GETNAME",
             "CLIENT|GETREDIR",
             "CLIENT|ID",

@@ -78,6 +78,13 @@ impl Engine {
                     let _ = write!(out, "errorstat_{code}:count={count}\r\n");
                 }
             }
+            "Commandstats" => {
+                self.measures.command_lines(self.dialect).iter().for_each(|line| *out += &format!("{line}\r\n"));
+            }
+            "Latencystats" if self.config.flag("latency-tracking") => {
+                let percentiles = self.config.get("latency-tracking-info-percentiles");
+                self.measures.latency_lines(percentiles).iter().for_each(|line| *out += &format!("{line}\r\n"));
+            }
             "Cluster" => out.push_str("cluster_enabled:0\r\n"),
             "Keyspace" => self.keyspace_info(now, out),
             _ => {
@@ -238,6 +245,10 @@ impl Values<'_> {
             "client_output_buffer_limit_disconnections" => stats.cut_for_output,
             "acl_access_denied_auth" => stats.errors.get("WRONGPASS").copied().unwrap_or(0),
             "acl_access_denied_cmd" => stats.errors.get("NOPERM").copied().unwrap_or(0),
+            "tracking_clients" => engine.tracked.clients as u64,
+            "tracking_total_keys" => engine.tracked.counts().0 as u64,
+            "tracking_total_items" => engine.tracked.counts().1 as u64,
+            "tracking_total_prefixes" => engine.tracked.counts().2 as u64,
             "used_cpu_sys" => return seconds(process.cpu.0),
             "used_cpu_user" => return seconds(process.cpu.1),
             "used_cpu_sys_main_thread" => return seconds(process.cpu_main.0),

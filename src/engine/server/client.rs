@@ -289,7 +289,8 @@ impl Connection {
             if session.blocked.is_some() {
                 break Next::Wait;
             }
-            if reply.len() - self.sent > ENOUGH {
+            // DEBUG SLEEP: what comes behind it waits.
+            if engine.sleep_for.is_some() || reply.len() - self.sent > ENOUGH {
                 break Next::Send;
             }
             let limits = if engine.is_admitted(&session) { known } else { Limits::STRANGER };

@@ -18,8 +18,8 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -113,8 +113,13 @@ impl Shared {
     /// What a batch has brought about is carried out: what the protocol's ends want, connections that others are to close,
     /// the end.
     fn after_batch(self: &Rc<Self>, engine: &mut Engine) {
+        if let Some(sleep) = engine.sleep_for.take() {
+            // That nothing is served meanwhile is what was asked for.
+            std::thread::sleep(sleep);
+        }
         self.role.set(if engine.is_replica() { 'S' } else { 'M' });
         engine.serve_acknowledged();
+        engine.broadcast_changes();
         for (id, bytes) in engine.take_delivered() {
             self.deliver(id, &bytes);
         }
@@ -180,13 +185,21 @@ impl Shared {
         engine.tick_links(now);
         engine.time_out_blocked(now, &mut |id, bytes| self.deliver(id, bytes));
         if engine.active_expire && !engine.is_replica() {
+            let began = ticks();
             engine.expire_some(now, EXPIRED_PER_TICK);
+            engine.spiked("expire-cycle", ticks() - began, now);
             engine.serve_ready(now, &mut |id, bytes| self.deliver(id, bytes));
         }
         engine.save_if_due(now);
         self.after_batch(&mut engine);
         self.cut_off_slow(&mut engine, now);
     }
+}
+
+/// A clock that only goes forward, in nanoseconds.
+fn ticks() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_nanos() as u64
 }
 
 /// How often memory and processor time are looked at, in milliseconds.
@@ -243,6 +256,7 @@ async fn run(
     ready: impl FnOnce(&[SocketAddr]),
 ) -> Result<Stop, ServeError> {
     let mut orders = direct.orders.take();
+    engine.measure_by(ticks);
     if orders.is_none() {
         engine.saving.file = Some(Box::new(saving::OnDisk));
     }
@@ -308,11 +322,6 @@ async fn run(
                 }
                 shared.after_batch(&mut engine);
             }
-        }
-        let sleep = shared.engine.borrow_mut().sleep_for.take();
-        if let Some(sleep) = sleep {
-            // That nothing is served meanwhile is what was asked for.
-            std::thread::sleep(sleep);
         }
         if let Some(stop) = shared.engine.borrow().stop {
             shared.note(Level::Warning, "Bye bye...");

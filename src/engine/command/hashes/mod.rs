@@ -8,6 +8,7 @@ use crate::engine::args::Args;
 use crate::engine::context::Origin;
 use crate::engine::dialect::{Dialect, Family};
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::long_double::LongDouble;
 use crate::engine::value::{Blob, Decimal, Field, Hash, integer};
@@ -85,6 +86,7 @@ impl Context<'_> {
             self.engine.stats.expired_fields += 1;
             self.engine.stream.push(self.session.db, [&b"HDEL"[..], key, name].into_iter());
             self.engine.touch(self.session.db, key);
+            self.notify(Class::Hash, "hexpired", key);
             self.settle(key);
             self.note_fields(key);
         }
@@ -122,6 +124,7 @@ fn set_fields(context: &mut Context<'_>, args: Args<'_>, first: usize) -> Result
         context.note_fields(key);
     }
     context.changed(key, fields);
+    context.notify(Class::Hash, "hset", key);
     Ok(created)
 }
 
@@ -157,6 +160,7 @@ fn hsetnx(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if absent {
         context.hash_or_new(key)?.insert(name, value.into(), NEVER);
         context.changed(key, 1);
+        context.notify(Class::Hash, "hset", key);
         if expired {
             context.note_fields(key);
             if context.engine.dialect.family == Family::Valkey {
@@ -246,6 +250,7 @@ fn hdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
     }
     if deleted > 0 {
+        context.notify(Class::Hash, "hdel", key);
         context.settle(key);
         if volatile {
             context.note_fields(key);
@@ -257,7 +262,13 @@ fn hdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 /// Puts a sum in a field's place; its expiry stays.
-fn put_sum(context: &mut Context<'_>, key: &[u8], name: &[u8], before: Option<&Field>, text: &[u8]) -> Outcome {
+fn put_sum(
+    context: &mut Context<'_>,
+    (key, name): (&[u8], &[u8]),
+    before: Option<&Field>,
+    text: &[u8],
+    event: &str,
+) -> Outcome {
     let expires_at = before.map_or(NEVER, |field| field.expires_at);
     let hash = context.hash_or_new(key)?;
     hash.insert(name, text.into(), expires_at);
@@ -265,6 +276,7 @@ fn put_sum(context: &mut Context<'_>, key: &[u8], name: &[u8], before: Option<&F
         context.note_fields(key);
     }
     context.changed(key, 1);
+    context.notify(Class::Hash, event, key);
     Ok(())
 }
 
@@ -280,7 +292,7 @@ fn hincrby(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let sum = value.checked_add(number).ok_or(CommandError::OVERFLOW)?;
     let mut decimal = Decimal::new();
     let text = decimal.format(sum).as_bytes();
-    put_sum(context, key, name, before.as_ref(), text)?;
+    put_sum(context, (key, name), before.as_ref(), text, "hincrby")?;
     if expired {
         context.note_fields(key);
         if context.engine.dialect.family == Family::Valkey {
@@ -305,7 +317,7 @@ fn hincrbyfloat(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let sum = value.plus(number).filter(|sum| sum.is_finite());
     let text = sum.ok_or(CommandError::fixed("ERR increment would produce NaN or Infinity"))?.to_text();
-    put_sum(context, key, name, before.as_ref(), text.as_bytes())?;
+    put_sum(context, (key, name), before.as_ref(), text.as_bytes(), "hincrbyfloat")?;
     if expired {
         context.note_fields(key);
     }
@@ -570,6 +582,12 @@ fn expire_fields(context: &mut Context<'_>, args: Args<'_>, unit: i64, base: i64
     }
     let changes = set.len() + gone.len();
     if changes > 0 {
+        if !gone.is_empty() {
+            context.notify(Class::Hash, if redis { "hdel" } else { "hexpired" }, key);
+        }
+        if !set.is_empty() {
+            context.notify(Class::Hash, "hexpire", key);
+        }
         context.settle(key);
         context.note_fields(key);
         context.changed(key, changes as u64);
@@ -644,6 +662,7 @@ fn hpersist(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if changes > 0 {
         context.note_fields(key);
         context.changed(key, changes);
+        context.notify(Class::Hash, "hpersist", key);
     }
     reply_numbers(context, &answers);
     Ok(())
@@ -802,6 +821,12 @@ fn hgetex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             }
         }
     }
+    let event = match options.persist {
+        _ if past => "hdel",
+        true => "hpersist",
+        false => "hexpire",
+    };
+    context.notify(Class::Hash, event, key);
     context.settle(key);
     context.note_fields(key);
     context.changed(key, names.len() as u64);
@@ -830,11 +855,12 @@ fn hgetdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             if let Some(hash) = context.hash_mut(key)? {
                 hash.remove(name);
             }
-            context.settle(key);
             gone.push(name);
         }
     }
     if !gone.is_empty() {
+        context.notify(Class::Hash, "hdel", key);
+        context.settle(key);
         context.note_fields(key);
         context.changed(key, gone.len() as u64);
         if context.engine.dialect.family == Family::Redis {
@@ -884,6 +910,10 @@ fn hsetex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     context.note_fields(key);
     context.changed(key, (count / 2) as u64);
+    context.notify(Class::Hash, "hset", key);
+    if options.expires_at.is_some() {
+        context.notify(Class::Hash, "hexpire", key);
+    }
     if !stale.is_empty() {
         propagate_deletion(context, key, &stale);
         context.effects_told = false;
@@ -924,6 +954,7 @@ fn set_in_the_past(context: &mut Context<'_>, args: Args<'_>, first: usize) -> O
         None => {}
     }
     if !gone.is_empty() {
+        context.notify(Class::Hash, if redis { "hdel" } else { "hexpired" }, key);
         context.settle(key);
         context.note_fields(key);
         context.changed(key, gone.len() as u64);

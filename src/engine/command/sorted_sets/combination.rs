@@ -102,7 +102,10 @@ pub(super) fn sources(
         }));
     }
     let (keys, index) = args.keys(index, "")?;
-    let sources = keys.map(|key| Ok((Source::read(context, key)?, 1.0))).collect::<Result<_, _>>()?;
+    let read = |context: &mut Context<'_>| -> Result<_, CommandError> {
+        keys.map(|key| Ok((Source::read(context, key)?, 1.0))).collect()
+    };
+    let sources = context.reading_to_store(read)?;
     Ok((sources, index))
 }
 
@@ -232,7 +235,7 @@ pub(super) fn store_combination(
     name: &str,
 ) -> Outcome {
     let found = Combination::read(context, args, 2, operation, (true, name))?.result();
-    store(context, args.get(1), found);
+    store(context, args.get(1), found, name);
     Ok(())
 }
 

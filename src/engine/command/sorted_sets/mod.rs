@@ -17,6 +17,7 @@ use crate::engine::args::{Args, float};
 use crate::engine::context::Origin;
 use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::number::{score_text, seventeen};
 use crate::engine::reply::Reply;
@@ -193,6 +194,7 @@ fn add<'a>(
     if new + changed > 0 {
         context.changed(key, (new + changed) as u64);
         context.signal(key);
+        context.notify(Class::SortedSet, if adding.increment { "zincr" } else { "zadd" }, key);
     }
     match last {
         Added::Not if adding.increment => context.reply.null(),
@@ -231,6 +233,7 @@ fn zrem(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let mut removed = 0;
     if present && let Some(set) = context.sorted_set_mut(key)? {
         removed = args.from(2).filter(|member| set.remove(member).is_some()).count();
+        context.notify(Class::SortedSet, "zrem", key);
         context.settle(key);
         context.changed(key, removed as u64);
     }
@@ -575,6 +578,7 @@ fn zrangestore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let query = Query::read(args, 2, None, None, true, context.engine.dialect)?;
     let dialect = context.engine.dialect;
     let mut found = SortedSet::default();
+    context.reading_to_store(|context| context.exists(args.get(2)));
     if let Some(set) = context.sorted_set(args.get(2))? {
         let ranks = query.ranks(set);
         // Servers add one after the other, to a listpack for as long as it is one.
@@ -587,12 +591,12 @@ fn zrangestore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let members = set.ranked().range(ranks);
         if query.reverse { members.rev().for_each(&mut add) } else { members.for_each(&mut add) }
     }
-    store(context, args.get(1), found);
+    store(context, args.get(1), found, "zrangestore");
     Ok(())
 }
 
 /// Puts a result in a key's place and answers with its size: nothing where the result is empty.
-pub(super) fn store(context: &mut Context<'_>, key: &[u8], mut set: SortedSet) {
+pub(super) fn store(context: &mut Context<'_>, key: &[u8], mut set: SortedSet, event: &str) {
     let count = set.len();
     let before = context.exists(key);
     if count > 0 {
@@ -605,9 +609,11 @@ pub(super) fn store(context: &mut Context<'_>, key: &[u8], mut set: SortedSet) {
         context.put(key, Value::SortedSet(Arc::new(set)), NEVER);
         context.changed(key, 1);
         context.signal(key);
+        context.notify(Class::SortedSet, event, key);
     } else if before {
         context.take(key);
         context.changed(key, 1);
+        context.notify(Class::Generic, "del", key);
     }
     context.reply.count(count);
 }
@@ -645,7 +651,12 @@ fn remove_part(context: &mut Context<'_>, args: Args<'_>, by: By) -> Outcome {
     let ranks = context.sorted_set(key)?.map_or(0..0, |set| part.ranks(set));
     let removed = ranks.len();
     if removed > 0 {
-        remove_ranks(context, key, ranks, false)?;
+        let event = match by {
+            By::Rank => "zremrangebyrank",
+            By::Score => "zremrangebyscore",
+            By::Lex => "zremrangebylex",
+        };
+        remove_ranks(context, key, ranks, false, event)?;
         context.changed(key, removed as u64);
     }
     context.reply.count(removed);
@@ -658,6 +669,7 @@ fn remove_ranks(
     key: &[u8],
     ranks: Range<usize>,
     reverse: bool,
+    event: &str,
 ) -> Result<Vec<Scored>, CommandError> {
     let Some(set) = context.sorted_set_mut(key)? else { return Ok(Vec::new()) };
     let mut taken: Vec<Scored> = set.ranked().range(ranks).cloned().collect();
@@ -667,6 +679,7 @@ fn remove_ranks(
     for scored in &taken {
         set.remove(&scored.member);
     }
+    context.notify(Class::SortedSet, event, key);
     context.settle(key);
     Ok(taken)
 }
@@ -703,8 +716,8 @@ impl Side {
             return Ok(Vec::new());
         }
         let taken = match self {
-            Self::Min => remove_ranks(context, key, 0..count, false)?,
-            Self::Max => remove_ranks(context, key, length - count..length, true)?,
+            Self::Min => remove_ranks(context, key, 0..count, false, "zpopmin")?,
+            Self::Max => remove_ranks(context, key, length - count..length, true, "zpopmax")?,
         };
         context.changed(key, taken.len() as u64);
         Ok(taken)

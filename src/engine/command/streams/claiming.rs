@@ -136,6 +136,9 @@ pub(super) fn xclaim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if !effects.is_empty() || created || place {
         context.changed(claimed.key, 1);
     }
+    if created {
+        context.notify_consumer(claimed.key);
+    }
     for (id, pending) in &effects {
         propagate_claim(context, &claimed, id, pending, last);
     }
@@ -230,6 +233,9 @@ pub(super) fn xautoclaim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let last = group.last_id;
     if !effects.is_empty() || created {
         context.changed(claimed.key, 1);
+    }
+    if created {
+        context.notify_consumer(claimed.key);
     }
     for (id, pending) in &effects {
         propagate_claim(context, &claimed, id.to_string().as_bytes(), pending, last);

@@ -52,10 +52,14 @@ pub(super) fn xadd(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let entry = args.from(at + 1).map(Blob::from).collect();
     let stream = context.stream_or_new(key)?;
     stream.push(id, entry);
-    trimming.trim(stream);
+    let trimmed = trimming.trim(stream);
     let threshold = trimming.result(stream);
     context.changed(key, 1);
     context.signal(key);
+    context.notify(Class::Stream, "xadd", key);
+    if trimmed > 0 {
+        context.notify(Class::Stream, "xtrim", key);
+    }
     let text = id.to_string();
     let made = !since_7 || given.is_none_or(|(_, whole)| !whole);
     if threshold.is_some() || made {
@@ -85,6 +89,7 @@ pub(super) fn xtrim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let threshold = trimming.result(stream);
     if removed > 0 {
         context.changed(key, removed);
+        context.notify(Class::Stream, "xtrim", key);
         if let Some(threshold) = threshold {
             propagate_with(context, args, &[(trimming.sign, b"="), (trimming.threshold, threshold.as_bytes())]);
         }
@@ -194,6 +199,7 @@ pub(super) fn xdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     if deleted > 0 {
         context.changed(key, deleted as u64);
+        context.notify(Class::Stream, "xdel", key);
     }
     context.reply.count(deleted);
     Ok(())
@@ -257,6 +263,7 @@ pub(super) fn xdelex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     if changes > 0 {
         context.changed(key, changes);
+        context.notify(Class::Stream, "xdel", key);
     }
     reply_numbers(context, &answers);
     Ok(())
@@ -303,6 +310,7 @@ pub(super) fn xackdel(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     if changes > 0 {
         context.changed(key, changes);
+        context.notify(Class::Stream, "xdel", key);
     }
     reply_numbers(context, &answers);
     Ok(())
@@ -356,6 +364,7 @@ pub(super) fn xsetid(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
     }
     context.changed(key, 1);
+    context.notify(Class::Stream, "xsetid", key);
     context.reply.ok();
     Ok(())
 }

@@ -87,6 +87,7 @@ pub(super) fn xgroup_create(context: &mut Context<'_>, args: Args<'_>) -> Outcom
         stream.groups.insert(name.into(), Group { last_id, entries_read, ..Group::default() });
     }
     context.changed(key, 1);
+    context.notify(Class::Stream, "xgroup-create", key);
     context.reply.ok();
     Ok(())
 }
@@ -106,6 +107,7 @@ pub(super) fn xgroup_setid(context: &mut Context<'_>, args: Args<'_>) -> Outcome
     let group = group_mut(context, args)?;
     (group.last_id, group.entries_read) = (last_id, entries_read);
     context.changed(key, 1);
+    context.notify(Class::Stream, "xgroup-setid", key);
     context.reply.ok();
     Ok(())
 }
@@ -118,6 +120,7 @@ pub(super) fn xgroup_destroy(context: &mut Context<'_>, args: Args<'_>) -> Outco
             stream.groups.remove(name);
         }
         context.changed(key, 1);
+        context.notify(Class::Stream, "xgroup-destroy", key);
         // Who waits for the group learns that it is gone.
         context.signal(key);
     }
@@ -130,6 +133,7 @@ pub(super) fn xgroup_createconsumer(context: &mut Context<'_>, args: Args<'_>) -
     let (_, is_new) = group_mut(context, args)?.consumer(args.get(4), now);
     if is_new {
         context.changed(args.get(2), 1);
+        context.notify(Class::Stream, "xgroup-createconsumer", args.get(2));
     }
     context.reply.flag(is_new);
     Ok(())
@@ -145,6 +149,7 @@ pub(super) fn xgroup_delconsumer(context: &mut Context<'_>, args: Args<'_>) -> O
     // Before 7.0 whether there was one or not.
     if gone.is_some() || !context.engine.dialect.since(7, 0) {
         context.changed(args.get(2), 1);
+        context.notify(Class::Stream, "xgroup-delconsumer", args.get(2));
     }
     context.reply.count(pending);
     Ok(())

@@ -16,6 +16,7 @@ use crate::engine::context::Origin;
 use crate::engine::core::Request;
 use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
+use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::reply::Reply;
 use crate::engine::value::{
@@ -23,6 +24,15 @@ use crate::engine::value::{
     previous_id,
 };
 use crate::rdb::StreamId;
+
+impl Context<'_> {
+    /// A consumer was made by the way, which is told since 7.0.
+    fn notify_consumer(&mut self, key: &[u8]) {
+        if self.engine.dialect.since(7, 0) {
+            self.notify(Class::Stream, "xgroup-createconsumer", key);
+        }
+    }
+}
 
 use claiming::*;
 use entries::*;

@@ -296,6 +296,9 @@ pub(super) fn read_one(
                 pending.count += 1;
             }
         }
+        if is_new {
+            context.notify_consumer(claimed.key);
+        }
         if is_new && reading.no_ack {
             propagate_consumer(context, claimed, consumer);
         }
@@ -304,6 +307,9 @@ pub(super) fn read_one(
     }
     let start = next_id(group.last_id).filter(|_| has_more);
     let Some(start) = start else {
+        if is_new {
+            context.notify_consumer(claimed.key);
+        }
         if is_new && reading.no_ack {
             propagate_consumer(context, claimed, consumer);
         }
@@ -330,6 +336,9 @@ pub(super) fn read_one(
         }
     }
     let place = stream.groups.get(claimed.group).map(|group| (group.last_id, group.entries_read));
+    if is_new {
+        context.notify_consumer(claimed.key);
+    }
     if is_new && reading.no_ack {
         propagate_consumer(context, claimed, consumer);
     }
