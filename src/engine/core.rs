@@ -1,9 +1,14 @@
 //! The engine without its server: state, and the execution of one command. It knows no sockets; time is told to it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+#[cfg(feature = "scripts")]
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::args::{Args, Ranges};
+#[cfg(feature = "scripts")]
+use super::busy::{Attendant, Busy};
 use super::clients::{Blocked, BlockedOn, Clients, Kind, Queue, Session, SessionId};
 use super::command::{self, Flag, Spec};
 use super::config::Config;
@@ -11,6 +16,7 @@ use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
 use super::events::{Class, Wanted};
+use super::guards::Guards;
 use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
 use super::libraries::Libraries;
@@ -31,6 +37,9 @@ use crate::bounds::MAX_DATABASES;
 use crate::repl::master::{self, ConnectionId, Master};
 use crate::repl::replica::{self, CachedMaster, Channel, Replica};
 use crate::units::Offset;
+
+/// Who watches a key, and whether it had expired before they did.
+type Watchers = HashMap<SessionId, bool>;
 
 /// What a command asks of the server around the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +174,16 @@ pub struct Engine {
     pub active_expire: bool,
     /// Commands wait: until when, and whether only writes do (CLIENT PAUSE).
     paused: Option<(i64, bool)>,
+    /// What the configuration says of when commands may not run.
+    pub(super) guards: Guards,
+    /// Looks after the clients while a script runs on.
+    #[cfg(feature = "scripts")]
+    pub(super) attendant: Option<Rc<dyn Attendant>>,
+    /// A script runs, for longer than clients are let wait.
+    #[cfg(feature = "scripts")]
+    pub(super) busy: Option<Busy>,
+    /// Scripts may call every command (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub(super) scripts_may_all: bool,
     /// Connections that are to be closed at once.
     pub killed: Vec<SessionId>,
     /// Somebody has asked for the end.
@@ -172,7 +191,7 @@ pub struct Engine {
     /// How long to do nothing once the present batch is done (DEBUG SLEEP).
     pub sleep_for: Option<std::time::Duration>,
     /// Who watches which keys, and whose transaction must fail.
-    watched: HashMap<(usize, Blob), HashSet<SessionId>>,
+    watched: HashMap<(usize, Blob), Watchers>,
     broken: HashSet<SessionId>,
     /// Who waits for which keys, in the order in which they came; and the keys that have got something.
     awaited: HashMap<(usize, Blob), VecDeque<SessionId>>,
@@ -226,6 +245,12 @@ impl Engine {
             loading: false,
             active_expire: true,
             paused: None,
+            guards: Guards::default(),
+            scripts_may_all: false,
+            #[cfg(feature = "scripts")]
+            attendant: None,
+            #[cfg(feature = "scripts")]
+            busy: None,
             killed: Vec::new(),
             stop: None,
             sleep_for: None,
@@ -316,12 +341,10 @@ impl Engine {
             self.limit_tracked();
         }
         (self.running, self.running_resp3) = (session.id, session.resp3);
-        let spec = match self.admit(session, args) {
+        let spec = match self.admit(session, args, now) {
             Ok(spec) => spec,
             Err(error) => {
-                if let Some(queue) = &mut session.queue {
-                    queue.broken = true;
-                }
+                let error = self.refused(session, args, error);
                 reply.error(&error);
                 self.count_error(&error);
                 if let Ok(spec) = self.called(args) {
@@ -356,6 +379,23 @@ impl Engine {
         }
     }
 
+    /// A command is refused: a transaction that it should have been queued in must fail, and one that it should have run
+    /// is thrown away.
+    #[cold]
+    fn refused(&mut self, session: &mut Session, args: Args<'_>, error: CommandError) -> CommandError {
+        if !self.command(args.get(0)).is_some_and(|spec| spec.name == "EXEC") {
+            if let Some(queue) = &mut session.queue {
+                queue.broken = true;
+            }
+            return error;
+        }
+        session.queue = None;
+        self.unwatch(session);
+        // The general code is no part of what is wrong.
+        let why = error.text().strip_prefix("ERR ").unwrap_or(error.text());
+        CommandError::new(format!("EXECABORT Transaction discarded because of: {why}"))
+    }
+
     /// The command that these arguments call in any version.
     #[cfg(feature = "scripts")]
     pub(super) fn known(&self, args: Args<'_>) -> Option<&'static Spec> {
@@ -374,7 +414,7 @@ impl Engine {
     }
 
     /// Whether a client may run a command.
-    fn admit(&self, session: &Session, args: Args<'_>) -> Result<&'static Spec, CommandError> {
+    fn admit(&self, session: &Session, args: Args<'_>, now: i64) -> Result<&'static Spec, CommandError> {
         let spec = self.called(args)?;
         if !spec.takes_in(args.len(), self.dialect) {
             // Before 7.0 a subcommand's arity was its handler's to check, and told as if it were unknown.
@@ -385,25 +425,8 @@ impl Engine {
                 _ => CommandError::arity(spec.name),
             });
         }
-        // Who listens to channels in RESP2 has no other place for answers.
-        if session.is_listening() && !session.resp3 && !spec.has(Flag::Listening) {
-            let sharded = if self.dialect.since(7, 0) { "|S" } else { "" };
-            return Err(CommandError::new(format!(
-                "ERR Can't execute '{}': only (P{sharded})SUBSCRIBE / (P{sharded})UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-                spec.name.to_ascii_lowercase()
-            )));
-        }
-        if session.monitors && (spec.has(Flag::Write) || spec.has(Flag::Read)) {
-            return Err(CommandError::fixed(match self.dialect.since(7, 0) {
-                true => "ERR Replica can't interact with the keyspace",
-                false => "ERR Replica can't interract with the keyspace",
-            }));
-        }
-        if self.follows && spec.has(Flag::Write) && self.config.flag("replica-read-only") {
-            return Err(CommandError::READ_ONLY);
-        }
-        if self.saving.failed && spec.has(Flag::Write) && !self.follows && self.cannot_save() {
-            return Err(self.no_disk());
+        if session.queue.is_some() && spec.is_denied_in_transactions(self.dialect) {
+            return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
         }
         if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
             return Err(CommandError::fixed("NOAUTH Authentication required."));
@@ -413,21 +436,22 @@ impl Engine {
         {
             return Err(self.no_permission(session, spec));
         }
-        if self.loading && !spec.has(Flag::Loading) {
-            return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+        // Who listens to channels in RESP2 has no other place for answers.
+        if session.is_listening() && !session.resp3 && !spec.has(Flag::Listening) {
+            let sharded = if self.dialect.since(7, 0) { "|S" } else { "" };
+            return Err(CommandError::new(format!(
+                "ERR Can't execute '{}': only (P{sharded})SUBSCRIBE / (P{sharded})UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+                spec.name.to_ascii_lowercase()
+            )));
+        }
+        self.guard(session, spec, args, now)?;
+        if session.monitors && (spec.has(Flag::Write) || spec.has(Flag::Read)) {
+            return Err(CommandError::fixed(match self.dialect.since(7, 0) {
+                true => "ERR Replica can't interact with the keyspace",
+                false => "ERR Replica can't interract with the keyspace",
+            }));
         }
         Ok(spec)
-    }
-
-    /// `stop-writes-on-bgsave-error`
-    fn no_disk(&self) -> CommandError {
-        let cannot = match self.dialect.since(7, 0) {
-            true => "it's currently unable to persist to disk",
-            false => "it is currently not able to persist on disk",
-        };
-        CommandError::new(format!(
-            "MISCONF Redis is configured to save RDB snapshots, but {cannot}. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
-        ))
     }
 
     /// The words differ from version to version. (Seen on 6.2, 7.0, 7.2.)
@@ -486,7 +510,8 @@ impl Engine {
         }
         // Who waits has not run.
         if request.is_none()
-            && let Some(nanoseconds) = self.measures.end(spec, began, outcome.is_err())
+            && let Some(nanoseconds) =
+                self.measures.end(spec, began, outcome.is_err() || reply.bytes().get(written) == Some(&b'-'))
         {
             self.measured(spec, nanoseconds, args, session, now);
         }
@@ -619,14 +644,9 @@ impl Engine {
     }
 
     /// Empties a database.
-    pub(super) fn flush(&mut self, db: usize) {
+    pub(super) fn flush(&mut self, db: usize, now: i64) {
         if !self.watched.is_empty() {
-            let places: Vec<_> = self.watched.keys().filter(|(at, _)| *at == db).cloned().collect();
-            for (db, key) in places {
-                if self.keyspace.get(db, &key).is_some() {
-                    self.touch(db, &key);
-                }
-            }
+            self.touch_all(db, None, now);
         }
         self.keyspace.clear(db);
     }
@@ -642,25 +662,64 @@ impl Engine {
     /// A key has changed: transactions of those who watch it fail.
     #[inline]
     pub(super) fn touch(&mut self, db: usize, key: &[u8]) {
-        self.touch_watched(db, key);
-        if self.tracked.clients > 0 {
-            self.invalidate(key, Some(self.running));
+        if !self.watched.is_empty() {
+            self.touch_watched(db, key);
         }
     }
 
-    #[inline]
     fn touch_watched(&mut self, db: usize, key: &[u8]) {
-        if !self.watched.is_empty()
-            && let Some(sessions) = self.watched.get(&(db, Blob::from(key)))
-        {
-            self.broken.extend(sessions);
+        let Some(watchers) = self.watched.get_mut(&(db, Blob::from(key))) else { return };
+        let there = self.keyspace.get(db, key).is_some();
+        for (id, expired) in watchers {
+            if !*expired {
+                self.broken.insert(*id);
+            } else if !there {
+                // It had expired before it was watched, and is only deleted now: that changes nothing.
+                *expired = false;
+            }
         }
+    }
+
+    /// What a database holds goes, and what another one holds comes in its place, if that is said.
+    fn touch_all(&mut self, db: usize, by: Option<usize>, now: i64) {
+        let by = |key: &[u8]| by.and_then(|by| self.keyspace.get(by, key));
+        for ((_, key), watchers) in self.watched.iter_mut().filter(|((at, _), _)| *at == db) {
+            let (before, after) = (self.keyspace.get(db, key).is_some(), by(key));
+            if !before && after.is_none() {
+                continue;
+            }
+            let stale = after.is_some_and(|entry| entry.is_expired(now));
+            for (id, expired) in watchers {
+                match *expired {
+                    true if after.is_none() => *expired = false,
+                    true if stale => {}
+                    false if !before && stale && self.dialect.since(7, 0) => *expired = true,
+                    _ => {
+                        self.broken.insert(*id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// SWAPDB: who watches a key of either sees it change if it is there before or after.
+    pub(super) fn swap(&mut self, one: usize, other: usize, now: i64) {
+        if one != other && !self.watched.is_empty() {
+            self.touch_all(one, Some(other), now);
+            self.touch_all(other, Some(one), now);
+        }
+        self.keyspace.swap(one, other);
     }
 
     /// A session wants to know whether a key changes.
-    pub(super) fn watch(&mut self, session: &mut Session, key: &[u8]) {
+    pub(super) fn watch(&mut self, session: &mut Session, key: &[u8], now: i64) {
         let place = (session.db, Blob::from(key));
-        if self.watched.entry(place.clone()).or_default().insert(session.id) {
+        let stale = || self.keyspace.get(session.db, key).is_some_and(|entry| entry.is_expired(now));
+        // Before 7.0 a key that had expired already was one that expired later.
+        let stale = self.dialect.since(7, 0) && stale();
+        let watchers = self.watched.entry(place.clone()).or_default();
+        if let Entry::Vacant(vacant) = watchers.entry(session.id) {
+            vacant.insert(stale);
             session.watched.push(place);
         }
     }
@@ -678,9 +737,13 @@ impl Engine {
         }
     }
 
-    /// Whether a key that the session watches has changed.
-    pub(super) fn is_broken(&self, session: &Session) -> bool {
-        self.broken.contains(&session.id)
+    /// Whether a key that the session watches has changed, or has expired since.
+    pub(super) fn is_broken(&self, session: &Session, now: i64) -> bool {
+        let expired = |place: &(usize, Blob)| {
+            let known = self.watched.get(place).and_then(|watchers| watchers.get(&session.id)).copied();
+            known == Some(false) && self.keyspace.get(place.0, &place.1).is_some_and(|entry| entry.is_expired(now))
+        };
+        self.broken.contains(&session.id) || session.watched.iter().any(expired)
     }
 
     /// A key has something that a blocked client may wait for.
@@ -743,6 +806,11 @@ impl Engine {
     /// command.
     #[inline]
     pub fn serve_ready(&mut self, now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
+        // What a script is doing is not done yet.
+        #[cfg(feature = "scripts")]
+        if self.busy.is_some() {
+            return;
+        }
         while let Some(place) = self.ready.pop_front() {
             self.serve_place(&place, now, deliver);
         }
@@ -751,8 +819,14 @@ impl Engine {
     fn serve_place(&mut self, place: &(usize, Blob), now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
         let waiting: Vec<SessionId> = self.awaited.get(place).into_iter().flatten().copied().collect();
         for id in waiting {
-            if self.keyspace.get(place.0, &place.1).is_none() {
-                return;
+            let Some(entry) = self.keyspace.get(place.0, &place.1) else { return };
+            let type_name = entry.value.type_name();
+            let awaits = |session: &Session| {
+                let first = session.blocked.as_ref().map(|blocked| blocked.command.get(0));
+                first.is_some_and(|args| awaited_type(args.get(0)).is_none_or(|awaited| awaited == type_name))
+            };
+            if !self.clients.get(id).is_some_and(awaits) {
+                continue;
             }
             let Some(mut session) = self.clients.take(id) else { continue };
             if let Some(blocked) = self.unblock(&mut session) {
@@ -899,6 +973,17 @@ impl Engine {
         self.stats.unapplied = before.unapplied;
         self.measures.reset();
         self.stats.first_unapplied = before.first_unapplied;
+    }
+}
+
+/// What a command that waits has to find: something else at its key leaves it waiting.
+fn awaited_type(name: &[u8]) -> Option<&'static str> {
+    match name {
+        [b'B' | b'b', b'Z' | b'z', ..] => Some("zset"),
+        [b'B' | b'b', ..] => Some("list"),
+        [b'X' | b'x', b'R' | b'r', b'E' | b'e', b'A' | b'a', b'D' | b'd'] => Some("stream"),
+        // A group's reader is told that its stream is gone.
+        _ => None,
     }
 }
 

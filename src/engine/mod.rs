@@ -10,6 +10,8 @@
 //! commands. [`Engine`] knows no sockets and no clock.
 
 pub mod args;
+#[cfg(feature = "scripts")]
+pub(crate) mod busy;
 mod changes;
 mod clients;
 pub mod command;
@@ -22,6 +24,7 @@ mod error;
 mod events;
 pub mod geohash;
 pub mod glob;
+mod guards;
 mod info;
 mod keyspace;
 mod libraries;

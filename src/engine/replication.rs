@@ -9,6 +9,7 @@ use std::fmt::Write;
 use super::clients::{Kind, Queue, Session};
 use super::core::Engine;
 use super::dialect::{Dialect, Family};
+use super::guards::Guards;
 use super::keyspace::SnapshotId;
 use super::load::Loader;
 use super::log::Level;
@@ -163,6 +164,7 @@ impl Engine {
         if let Some(replica) = &mut self.replica {
             replica.set_settings(settings);
         }
+        self.guards = Guards::of(&self.config);
         self.events = self.config.events;
         self.measures.refresh(&self.config);
     }

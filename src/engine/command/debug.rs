@@ -3,6 +3,8 @@
 use super::{Context, Flag, Keys, Outcome, Spec, help, object, unknown_subcommand};
 use crate::engine::args::Args;
 use crate::engine::error::CommandError;
+use crate::engine::log::Level;
+use crate::engine::saving::Reload;
 use crate::engine::value::Value;
 
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
@@ -30,12 +32,14 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             }
         }
         () if args.is(1, "OBJECT") && args.len() == 3 => {
-            let entry = context.entry(args.get(2)).ok_or(CommandError::NO_SUCH_KEY)?;
-            let encoding = object::encoding(&entry.value);
+            let db = context.session.db;
+            let entry = context.engine.keyspace.get(db, args.get(2)).ok_or(CommandError::NO_SUCH_KEY)?;
+            let encoding = object::encoding(&entry.value, context.engine);
             context.reply.status(&format!(
                 "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:0 lru:0 lru_seconds_idle:0"
             ));
         }
+        () if args.is(1, "RELOAD") => reload(context, args)?,
         () if args.is(1, "SLEEP") && args.len() == 3 => {
             // What blocks the server for so long is for the server to do, once this batch is done.
             let seconds = args.float(2).unwrap_or(0.0).clamp(0.0, 3600.0);
@@ -44,6 +48,10 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         () if args.is(1, "SET-ACTIVE-EXPIRE") && args.len() == 3 => {
             context.engine.active_expire = args.get(2) != b"0";
+            context.reply.ok();
+        }
+        () if args.is(1, "SET-DISABLE-DENY-SCRIPTS") && args.len() == 3 => {
+            context.engine.scripts_may_all = args.get(2) != b"0";
             context.reply.ok();
         }
         () if args.is(1, "JMAP") || args.is(1, "QUICKLIST-PACKED-THRESHOLD") || args.is(1, "STRINGMATCH-LEN") => {
@@ -59,6 +67,32 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         () => return Err(unknown_subcommand("DEBUG", args, context.engine.dialect)),
     }
+    Ok(())
+}
+
+/// DEBUG RELOAD [NOSAVE] [NOFLUSH] [MERGE]: the data is saved and loaded.
+fn reload(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (mut how, mut saves) = (Reload { flushes: true, merges: false }, true);
+    for index in 2..args.len() {
+        match () {
+            () if args.is(index, "MERGE") => how.merges = true,
+            () if args.is(index, "NOFLUSH") => how.flushes = false,
+            () if args.is(index, "NOSAVE") => saves = false,
+            () => {
+                return Err(CommandError::fixed(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    if saves {
+        context.engine.save(context.now)?;
+    }
+    context.engine.reload(how, context.now).map_err(|fault| {
+        context.engine.note(Level::Warning, format!("Error trying to load the RDB dump: {fault}"));
+        CommandError::fixed("ERR Error trying to load the RDB dump, check server logs.")
+    })?;
+    context.reply.ok();
     Ok(())
 }
 

@@ -50,8 +50,9 @@ pub(super) fn xadd(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ));
     }
     let entry = args.from(at + 1).map(Blob::from).collect();
+    let size = context.engine.guards.stream_node;
     let stream = context.stream_or_new(key)?;
-    stream.push(id, entry);
+    stream.push_by(id, entry, size);
     let trimmed = trimming.trim(stream);
     let threshold = trimming.result(stream);
     context.changed(key, 1);
