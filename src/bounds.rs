@@ -75,6 +75,15 @@ pub const SLOWLOG_ARGUMENTS: usize = 32;
 /// See [`SLOWLOG_ARGUMENTS`].
 pub const SLOWLOG_ARGUMENT: usize = 128;
 
+/// A denial that comes again within so many seconds is counted, not written down anew, as redis-server has it.
+pub const ACL_LOG_SECONDS: i64 = 60;
+
+/// Keys of each database by which the memory that the data take is estimated.
+pub const MEMORY_SAMPLES: usize = 64;
+
+/// Keys that are evicted at once, so that others have their turn.
+pub const EVICTED_AT_ONCE: usize = 1000;
+
 /// Samples of one event that the latency monitor keeps, as redis-server has it.
 pub const LATENCY_SAMPLES: usize = 160;
 
@@ -331,6 +340,9 @@ pub const MAX_VECTOR: usize = 1 << 16;
 
 /// How many ACKs that were never true a replay names.
 pub const MAX_MISSED_ACKS: usize = 64;
+
+/// How many servers take part in a replay at most: each is a thread with sockets of its own.
+pub const MAX_REPLAY_SERVERS: usize = 256;
 
 /// How many ACKs of a link a replay sends as they were recorded; later ones it leaves out.
 pub const MAX_REPLAYED_ACKS: usize = 1 << 20;

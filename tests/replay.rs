@@ -96,7 +96,9 @@ fn altered(folder: &TempDir, capture: &str, words: &[u8], skip: usize) -> String
 #[test]
 fn what_was_altered_in_a_recording_is_found() {
     let folder = TempDir::new().unwrap();
-    let cases: [(&str, &[u8], usize, &str); 6] = [
+    let cases: [(&str, &[u8], usize, &str); 7] = [
+        // The same where it takes all the rest of the link for itself.
+        ("r70-s01_full_disk.pcap", b"ACK\r\n$", 0, "course"),
         // A key in one of two records of the same stream.
         ("r40-s05_chain_psync2.pcap", b"$4\r\nINCR\r\n$", 4, "stream.bytes"),
         // The length of an ACK's last word: what follows is no command.
@@ -456,4 +458,49 @@ fn what_comes_out_otherwise_is_told_with_its_place() {
             "{case:?}: {link:#}"
         );
     }
+}
+
+/// A capture of so many replicas that go on with one history, and of nothing else.
+fn crowd(replicas: u16) -> Vec<u8> {
+    let mut file = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 262_144, 101].map(u32::to_le_bytes).concat();
+    let mut frame = |ports: [u16; 2], numbers: [u32; 2], flags: u8, payload: &str| {
+        let length = 40 + payload.len() as u32;
+        file.extend([1_700_000_000, 0, length, length].map(u32::to_le_bytes).concat());
+        file.extend([0x45, 0, (length >> 8) as u8, length as u8, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+        file.extend(ports.map(u16::to_be_bytes).concat());
+        file.extend(numbers.map(u32::to_be_bytes).concat());
+        file.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        file.extend(payload.as_bytes());
+    };
+    let id = "a".repeat(40);
+    let talk = [
+        (0, format!("*3\r\n$5\r\nPSYNC\r\n$40\r\n{id}\r\n$1\r\n1\r\n")),
+        (1, format!("+CONTINUE {id}\r\n*1\r\n$4\r\nPING\r\n")),
+    ];
+    for port in 20_000..20_000 + replicas {
+        let ports = [[port, 6379], [6379, port]];
+        let mut next = [1, 1];
+        frame(ports[0], [0, 0], 2, "");
+        frame(ports[1], [0, 1], 0x12, "");
+        for (side, words) in &talk {
+            frame(ports[*side], [next[*side], next[1 - side]], 0x18, words);
+            next[*side] += words.len() as u32;
+        }
+    }
+    file
+}
+
+#[test]
+fn of_a_crowd_as_many_are_played_as_there_may_be_threads() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("crowd.pcap");
+    fs::write(&path, crowd(300)).unwrap();
+    let output = repltool(&["replay", "--dry-run", "-f", "json", path.to_str().unwrap()]);
+    let story: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let count = |part: &str| story[part].as_array().unwrap().len();
+    assert_eq!((count("nodes"), count("scenes"), count("left")), (256, 255, 45));
+    assert_eq!(story["left"][0]["why"], "more than 256 servers take part, and this is one more");
+    fs::write(&path, crowd(60)).unwrap();
+    let (verdict, code) = replay(&[path.to_str().unwrap()]);
+    assert_eq!((&verdict["reproduced"], code), (&Value::from(true), 0), "{:#}", verdict["notes"]);
 }

@@ -178,13 +178,17 @@ fn find_backlog(story: &mut Story, args: &ReplayArgs, stop: &AtomicBool) -> anyh
             writeln!(stdout, "any backlog holds: servers have none below {LEAST_BACKLOG} bytes")?;
         }
         (Format::Text, Some(found)) => {
+            let returns = if wanted == 1 { "the return is a partial sync" } else { "all returns are partial syncs" };
             writeln!(
                 stdout,
-                "--repl-backlog-size {found} is the smallest with which all {wanted} returns are partial syncs"
+                "--repl-backlog-size {found} is the smallest with which {returns} ({wanted} in the capture)"
             )?;
         }
         (Format::Text, None) => {
-            writeln!(stdout, "no backlog below {MAX_REPLAY_BACKLOG} makes all {wanted} returns partial syncs")?;
+            writeln!(
+                stdout,
+                "no backlog below {MAX_REPLAY_BACKLOG} makes partial syncs of all returns ({wanted} in the capture)"
+            )?;
         }
     }
     Ok(if found.is_some() { Exit::Fine } else { Exit::Negative })

@@ -37,8 +37,9 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     engine.config = config;
     for (name, rules) in users {
         let rules = rules.iter().map(String::as_bytes);
-        let changed = engine.users.change(name.as_bytes(), rules);
-        changed.map_err(|rule| anyhow::anyhow!("user {name}: {rule} is no rule of an ACL"))?;
+        let all_channels = engine.config.get("acl-pubsub-default") == "allchannels";
+        let changed = engine.users.change(name.as_bytes(), rules, args.compat, all_channels);
+        changed.with_context(|| format!("user {name}"))?;
     }
     let port = u16::try_from(engine.config.number("port")).unwrap_or(0);
     engine.process = process(port);
@@ -46,6 +47,10 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         engine.process.config_file = path.display().to_string();
         engine.config_file = Some(Box::new(File(path)));
+    }
+    if let Some(path) = engine.config.text("aclfile").map(PathBuf::from) {
+        engine.acl_file = Some(Box::new(File(path)));
+        engine.load_users().map_err(|error| anyhow::anyhow!("aclfile: {error}"))?;
     }
     // Where it works: a name of its own, as servers tell it.
     if let Ok(dir) = fs::canonicalize(engine.config.get("dir")) {

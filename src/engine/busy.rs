@@ -48,6 +48,7 @@ struct Laid {
     stream: Stream,
     running: (SessionId, bool),
     heard: Vec<u8>,
+    full: bool,
 }
 
 impl Engine {
@@ -78,16 +79,21 @@ impl Engine {
             stream: std::mem::take(&mut self.stream),
             running: (self.running, self.running_resp3),
             heard: std::mem::take(&mut self.heard),
+            full: self.full,
         };
         attendant.attend(self);
         self.stream = laid.stream;
         (self.running, self.running_resp3) = laid.running;
-        self.heard = laid.heard;
+        (self.heard, self.full) = (laid.heard, laid.full);
         if self.stop.is_some() {
             return Some("Script killed: the server ends");
         }
         let busy = self.busy.as_ref().filter(|busy| busy.killed)?;
-        Some(if busy.of_function { FUNCTION_KILLED } else { SCRIPT_KILLED })
+        Some(match busy.of_function {
+            true => FUNCTION_KILLED,
+            false if self.dialect.family == Family::Valkey => SCRIPT_KILLED_BY_VALKEY,
+            false => SCRIPT_KILLED,
+        })
     }
 
     /// A script has ended: clients need no longer be told of it.
@@ -169,6 +175,7 @@ impl Busy {
 
 /// What the script that was killed answers.
 const SCRIPT_KILLED: &str = "Script killed by user with SCRIPT KILL...";
+const SCRIPT_KILLED_BY_VALKEY: &str = "Script killed by user with SCRIPT KILL.";
 const FUNCTION_KILLED: &str = "Script killed by user with FUNCTION KILL.";
 
 /// A script that runs.

@@ -80,6 +80,10 @@ pub struct Session {
     pub command: &'static str,
     /// What it waits for.
     pub blocked: Option<Blocked>,
+    /// Its next command waits for the end of a pause.
+    pub paused: bool,
+    /// Bytes that came from it and are not done with, and what there is room for.
+    pub input: (usize, usize),
     /// It is to be closed: at once, or once what is written for it is out.
     pub closing: Option<Closing>,
     /// Answer bytes that wait to be sent.
@@ -243,7 +247,7 @@ impl Session {
         flag(self.is_listening(), 'P');
         flag(self.queue.is_some(), 'x');
         let tracking = self.tracking.as_deref();
-        flag(self.blocked.is_some(), 'b');
+        flag(self.blocked.is_some() || self.paused, 'b');
         flag(tracking.is_some(), 't');
         flag(tracking.is_some_and(|tracking| tracking.broken), 'R');
         flag(tracking.is_some_and(|tracking| tracking.broadcast), 'B');
@@ -292,8 +296,8 @@ impl Session {
         add(modern, "ssub", &self.listens.shards.len());
         add(true, "multi", &queued);
         add(recent, "watch", &self.watched.len());
-        add(true, "qbuf", &0);
-        add(true, "qbuf-free", &0);
+        add(true, "qbuf", &self.input.0);
+        add(true, "qbuf-free", &self.input.1);
         add(true, "argv-mem", &0);
         add(modern, "multi-mem", &queued_bytes);
         add(modern, "rbs", &0);
@@ -301,7 +305,7 @@ impl Session {
         add(true, "obl", &self.output);
         add(true, "oll", &0);
         add(true, "omem", &0);
-        add(true, "tot-mem", &(queued_bytes + self.output));
+        add(true, "tot-mem", &(queued_bytes + self.output + self.input.0 + self.input.1));
         add(true, "events", &"r");
         add(true, "cmd", &command);
         add(true, "user", &user);
@@ -334,7 +338,7 @@ pub struct Counts {
 /// All connections but the one whose command is running, which holds its own session meanwhile.
 #[derive(Debug, Default)]
 pub struct Clients {
-    sessions: HashMap<SessionId, Session, RandomState>,
+    sessions: HashMap<SessionId, Box<Session>, RandomState>,
     last: u64,
     accepted: u64,
 }
@@ -366,34 +370,35 @@ impl Clients {
     }
 
     /// Puts a session in, back after its command or for the first time.
-    pub fn put(&mut self, session: Session) {
+    pub fn put(&mut self, session: impl Into<Box<Session>>) {
+        let session = session.into();
         self.sessions.insert(session.id, session);
     }
 
     /// Takes a session out, to run its command or for good.
-    pub fn take(&mut self, id: SessionId) -> Option<Session> {
+    pub fn take(&mut self, id: SessionId) -> Option<Box<Session>> {
         self.sessions.remove(&id)
     }
 
     /// A session.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<&Session> {
-        self.sessions.get(&id)
+        self.sessions.get(&id).map(|session| &**session)
     }
 
     /// A session, to change.
     pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.sessions.get_mut(&id)
+        self.sessions.get_mut(&id).map(|session| &mut **session)
     }
 
     /// All sessions.
     pub fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.values()
+        self.sessions.values().map(|session| &**session)
     }
 
     /// All sessions, to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.sessions.values_mut()
+        self.sessions.values_mut().map(|session| &mut **session)
     }
 
     /// How many of which kind there are.
@@ -406,6 +411,7 @@ impl Clients {
                 counts.blocked += 1;
                 counts.blocked_with_timeout += usize::from(blocked.until.is_some());
             }
+            counts.blocked += usize::from(session.paused);
             counts.listening += usize::from(session.is_listening());
             counts.watching += usize::from(!session.watched.is_empty());
             counts.watched_keys += session.watched.len();

@@ -23,6 +23,8 @@ enum Kind {
     Text,
     /// Numbers from 0 to 100.
     Percentiles,
+    /// A size, or so many percent of all memory.
+    SizeOrPercent,
     /// Letters of kinds of events.
     Events,
     /// `seconds changes`, repeated.
@@ -94,6 +96,8 @@ const DIRECTIVES: &[Directive] = &[
     at_start("databases", POSITIVE, "16"),
     at_start("always-show-logo", Kind::Flag, "no"),
     at_start("set-proc-title", Kind::Flag, "yes"),
+    always("shutdown-timeout", INT, "10"),
+    always("key-load-delay", Kind::Number(i32::MIN as i64, i32::MAX as i64), "0"),
     always("hz", Kind::Number(1, 500), "10"),
     always("dynamic-hz", Kind::Flag, "yes"),
     always("io-threads", Kind::Number(1, 128), "1"),
@@ -153,6 +157,10 @@ const DIRECTIVES: &[Directive] = &[
         "noeviction",
     ),
     always("maxmemory-samples", POSITIVE, "5"),
+    always("maxmemory-eviction-tenacity", Kind::Number(0, 100), "10"),
+    always("maxmemory-clients", Kind::SizeOrPercent, "0"),
+    always("lfu-log-factor", INT, "10"),
+    always("lfu-decay-time", INT, "1"),
     always(
         "client-output-buffer-limit",
         Kind::OutputLimits,
@@ -191,6 +199,9 @@ const DIRECTIVES: &[Directive] = &[
     always("activerehashing", Kind::Flag, "yes"),
     always("active-expire-effort", Kind::Number(1, 10), "1"),
 ];
+
+/// Directives that patterns do not match.
+const HIDDEN: &[&str] = &["key-load-delay"];
 
 /// How much of output may wait for a client of a class before it is cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -307,7 +318,11 @@ impl Config {
         DIRECTIVES
             .iter()
             .flat_map(|directive| std::iter::once(directive.name).chain(directive.alias))
-            .filter(move |name| super::glob::matches(&pattern, name.as_bytes()))
+            // What is for tests is told only to who knows its name.
+            .filter(move |name| match HIDDEN.contains(name) {
+                true => pattern == name.as_bytes(),
+                false => super::glob::matches(&pattern, name.as_bytes()),
+            })
             .map(|name| (name, self.get(name)))
     }
 
@@ -326,6 +341,14 @@ impl Config {
     /// [`ConfigError`].
     pub fn set(&mut self, name: &str, value: &str) -> Result<&'static str, ConfigError> {
         let directive = directive(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
+        // Since 7.0 servers listen elsewhere where they are told to. This one listens where it does.
+        if matches!(directive.name, "port" | "bind") && self.dialect.since(7, 0) {
+            return match self.get(directive.name) == value {
+                true => Ok(directive.name),
+                false if directive.name == "port" => Err(invalid("Unable to listen on this port. Check server logs.")),
+                false => Err(invalid("Failed to bind to specified addresses.")),
+            };
+        }
         if directive.set == Set::AtStart {
             return Err(ConfigError::Immutable);
         }
@@ -420,6 +443,17 @@ impl Config {
                 numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
             }
             Kind::OutputLimits => self.output_limits(value)?,
+            Kind::SizeOrPercent => match value.strip_suffix('%') {
+                Some(number) => {
+                    let number: u64 =
+                        number.parse().map_err(|_| invalid("argument must be a memory or percent value"))?;
+                    if number > 100 {
+                        return Err(invalid("percentage argument must be less or equal to 100"));
+                    }
+                    format!("{number}%")
+                }
+                None => size(value).map_err(|_| invalid("argument must be a memory or percent value"))?.to_string(),
+            },
             Kind::Percentiles => {
                 let number = |word: &str| word.parse::<f64>().ok().filter(|number| (0.0..=100.0).contains(number));
                 let numbers: Option<Vec<f64>> = value.split_ascii_whitespace().map(number).collect();
@@ -658,7 +692,10 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let mut config = Config::new(Dialect::DEFAULT);
-        assert_eq!(config.set("port", "7000"), Err(ConfigError::Immutable));
+        assert_eq!(config.set("databases", "7000"), Err(ConfigError::Immutable));
+        let refused = ConfigError::Invalid("Unable to listen on this port. Check server logs.".to_owned());
+        assert_eq!(config.set("port", "1"), Err(refused));
+        assert_eq!(config.set("port", "6379"), Ok("port"));
         assert!(matches!(config.set("nothing", "1"), Err(ConfigError::Unknown(_))));
         for (name, value) in [
             ("repl-timeout", "0"),

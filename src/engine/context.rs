@@ -97,7 +97,7 @@ impl Context<'_> {
             let stats = &mut self.engine.stats;
             *(if there { &mut stats.hits } else { &mut stats.misses }) += 1;
         }
-        if !there && found.is_some() && !self.engine.is_replica() {
+        if !there && found.is_some() && !self.engine.is_replica() && !self.engine.is_paused(self.now) {
             self.engine.expire(db, key);
         }
         if !there && self.counts {

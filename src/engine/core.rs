@@ -31,7 +31,7 @@ use super::saving::Saving;
 use super::script::Scripts;
 use super::subscriptions::Subscriptions;
 use super::tracking::Tracked;
-use super::users::Users;
+use super::users::{Denied, Users};
 use super::value::{Blob, Value};
 use crate::bounds::MAX_DATABASES;
 use crate::repl::master::{self, ConnectionId, Master};
@@ -101,6 +101,9 @@ pub struct Stats {
     pub rejected: u64,
     pub expired_keys: u64,
     pub expired_fields: u64,
+    pub evicted_keys: u64,
+    /// Values that servers would free in the background.
+    pub freed_lazily: u64,
     pub hits: u64,
     pub misses: u64,
     /// Changes of keys.
@@ -124,7 +127,7 @@ pub struct Engine {
     /// The end for this server's replicas.
     pub master: Master,
     /// The end for this server's master; absent only while it is at work.
-    pub(super) replica: Option<Replica>,
+    pub(super) replica: Option<Box<Replica>>,
     pub(super) link: Link,
     /// What the server is to do.
     pub tasks: VecDeque<Task>,
@@ -143,8 +146,15 @@ pub struct Engine {
     pub clients: Clients,
     /// Who may log in.
     pub users: Users,
+    /// What users were denied, the newest first.
+    pub(super) denials: VecDeque<command::Denial>,
+    pub(super) next_denial: u64,
+    /// Where ACL SAVE writes.
+    pub acl_file: Option<Box<dyn ConfigFile>>,
     /// What the process is.
     pub process: Process,
+    /// Looks at the process anew.
+    pub(super) look: Option<fn(&mut Process)>,
     /// Counts.
     pub stats: Stats,
     /// How often commands run, and for how long.
@@ -170,10 +180,18 @@ pub struct Engine {
     pub config_file: Option<Box<dyn ConfigFile>>,
     follows: bool,
     loading: bool,
+    /// What is done ten times a second is not done (DEBUG PAUSE-CRON).
+    pub(super) cron_paused: bool,
     /// Whether keys are deleted once they expire, not only when they are asked for (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
+    /// `maxmemory`, in bytes; 0 for no limit.
+    pub(super) max_memory: u64,
+    /// `proto-max-bulk-len`, at hand.
+    pub(super) max_bulk: usize,
     /// Commands wait: until when, and whether only writes do (CLIENT PAUSE).
     paused: Option<(i64, bool)>,
+    /// There was too much in memory when the command under way came, and nothing to be done about it.
+    pub(super) full: bool,
     /// What the configuration says of when commands may not run.
     pub(super) guards: Guards,
     /// Looks after the clients while a script runs on.
@@ -186,6 +204,8 @@ pub struct Engine {
     pub(super) scripts_may_all: bool,
     /// Connections that are to be closed at once.
     pub killed: Vec<SessionId>,
+    /// Connections whose commands need wait no longer.
+    pub(super) woken: Vec<SessionId>,
     /// Somebody has asked for the end.
     pub stop: Option<Stop>,
     /// How long to do nothing once the present batch is done (DEBUG SLEEP).
@@ -196,10 +216,14 @@ pub struct Engine {
     /// Who waits for which keys, in the order in which they came; and the keys that have got something.
     awaited: HashMap<(usize, Blob), VecDeque<SessionId>>,
     ready: VecDeque<(usize, Blob)>,
+    /// So many of them read for a consumer group: they wait no longer if their stream goes.
+    group_readers: usize,
     /// Where replicas say that they listen.
     pub(super) replica_names: HashMap<ConnectionId, (String, u16)>,
     /// Who sees every command.
     pub(super) monitors: Vec<SessionId>,
+    /// A script runs, and somebody sees every command.
+    pub(super) scripting: bool,
     /// A command runs that ran before and had to wait.
     pub(super) reruns: bool,
     /// Who waits for replicas, or did.
@@ -215,7 +239,7 @@ impl Engine {
         let mut engine = Self {
             keyspace: Keyspace::new(databases),
             master: Master::new(master::Settings::new(dialect.compat()), random.bits()),
-            replica: Some(Replica::new(replica::Settings::new(dialect.compat()))),
+            replica: Some(Box::new(Replica::new(replica::Settings::new(dialect.compat())))),
             link: Link::default(),
             tasks: VecDeque::new(),
             ranges: Ranges::new(),
@@ -228,7 +252,11 @@ impl Engine {
             config: Config::new(dialect),
             clients: Clients::default(),
             users: Users::default(),
+            denials: VecDeque::new(),
+            next_denial: 0,
+            acl_file: None,
             process: Process::default(),
+            look: None,
             stats: Stats::default(),
             measures: Measures::new(),
             random,
@@ -244,7 +272,11 @@ impl Engine {
             follows: false,
             loading: false,
             active_expire: true,
+            cron_paused: false,
+            max_memory: 0,
+            max_bulk: usize::MAX,
             paused: None,
+            full: false,
             guards: Guards::default(),
             scripts_may_all: false,
             #[cfg(feature = "scripts")]
@@ -252,14 +284,17 @@ impl Engine {
             #[cfg(feature = "scripts")]
             busy: None,
             killed: Vec::new(),
+            woken: Vec::new(),
             stop: None,
             sleep_for: None,
             watched: HashMap::new(),
             broken: HashSet::new(),
             awaited: HashMap::new(),
             ready: VecDeque::new(),
+            group_readers: 0,
             replica_names: HashMap::new(),
             monitors: Vec::new(),
+            scripting: false,
             reruns: false,
             awaits_replicas: Vec::new(),
             table: command::Table::new(),
@@ -300,17 +335,49 @@ impl Engine {
     /// Commands wait no longer.
     pub(super) fn unpause(&mut self) {
         self.paused = None;
+        self.woken.extend(self.clients.iter().filter(|session| session.paused).map(|session| session.id));
     }
 
     /// Until when a command waits.
-    pub fn paused_until(&mut self, args: Args<'_>, now: i64) -> Option<i64> {
+    pub(super) fn paused_until(&mut self, session: &Session, args: Args<'_>, now: i64) -> Option<i64> {
         let (until, writes_only) = self.paused?;
         if now >= until {
             self.paused = None;
             return None;
         }
-        let writes = || self.command(args.get(0)).is_some_and(|spec| spec.has(Flag::Write));
-        (!writes_only || writes()).then_some(until)
+        // What functions say of themselves must be known.
+        #[cfg(feature = "scripts")]
+        self.scripts.sync(&self.functions, self.dialect);
+        // What is refused is refused at once.
+        let spec = self.admit(session, args, now).ok()?;
+        (!writes_only || self.may_write(session, spec, args)).then_some(until)
+    }
+
+    /// Whether a command may put something into the stream, as far as that can be told before it runs.
+    fn may_write(&self, session: &Session, spec: &Spec, args: Args<'_>) -> bool {
+        match &session.queue {
+            Some(queue) if spec.name == "EXEC" => (0..queue.commands.len()).any(|index| {
+                let args = queue.get(index);
+                self.table.resolve(args).is_some_and(|spec| self.may_write_alone(spec, args))
+            }),
+            _ => self.may_write_alone(spec, args),
+        }
+    }
+
+    fn may_write_alone(&self, spec: &Spec, args: Args<'_>) -> bool {
+        #[cfg(feature = "scripts")]
+        if self.scripts.writes_nothing(spec.name, args, self.dialect) {
+            return false;
+        }
+        let _ = args;
+        // Scripts went to replicas by their texts before 7.0.
+        let loads = spec.name.starts_with("SCRIPT") && self.dialect.since(7, 0);
+        spec.has(Flag::Write) || spec.has(Flag::MayReplicate) && !loads
+    }
+
+    /// Whether commands wait, so that nothing is to change by itself either.
+    pub(super) fn is_paused(&self, now: i64) -> bool {
+        self.paused.is_some_and(|(until, _)| now < until)
     }
 
     /// Whether a session need not authenticate, or has.
@@ -322,10 +389,7 @@ impl Engine {
     /// Whether who comes is admitted without a password.
     #[must_use]
     pub fn lets_anybody_in(&self) -> bool {
-        match self.users.get(b"default") {
-            Some(default) => default.enabled && default.any_password,
-            None => self.config.text("requirepass").is_none(),
-        }
+        self.users.is_open()
     }
 
     /// A command by its name, in any case.
@@ -337,10 +401,16 @@ impl Engine {
     /// Runs one command of a client, or queues it; its effects are in the stream afterwards. If it has to wait, there is
     /// no answer, and the session is marked.
     pub fn execute(&mut self, session: &mut Session, args: Args<'_>, reply: &mut Reply, now: i64) {
+        (self.running, self.running_resp3) = (session.id, session.resp3);
         if self.tracked.clients > 0 {
             self.limit_tracked();
         }
-        (self.running, self.running_resp3) = (session.id, session.resp3);
+        // Nothing goes while a script is at work on it.
+        self.full = self.limits_memory() && !self.is_busy() && !self.evict(now);
+        // Nothing of it was asked for by this command, so that it stands before the answer.
+        if self.has_pending() {
+            self.tell_pending(session, reply);
+        }
         let spec = match self.admit(session, args, now) {
             Ok(spec) => spec,
             Err(error) => {
@@ -349,6 +419,9 @@ impl Engine {
                 self.count_error(&error);
                 if let Ok(spec) = self.called(args) {
                     self.measures.reject(spec);
+                }
+                if error.text().starts_with("NOPERM") {
+                    self.note_refusal(session, args, now);
                 }
                 return;
             }
@@ -431,10 +504,8 @@ impl Engine {
         if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
             return Err(CommandError::fixed("NOAUTH Authentication required."));
         }
-        if let Some(user) = session.user.as_ref().and_then(|name| self.users.get(name))
-            && !user.may_run(spec.name)
-        {
-            return Err(self.no_permission(session, spec));
+        if self.users.are_restricted() {
+            self.permit(session, spec, args)?;
         }
         // Who listens to channels in RESP2 has no other place for answers.
         if session.is_listening() && !session.resp3 && !spec.has(Flag::Listening) {
@@ -452,6 +523,38 @@ impl Engine {
             }));
         }
         Ok(spec)
+    }
+
+    /// Whether the rules of its user allow a session this command.
+    pub(super) fn permit(&self, session: &Session, spec: &Spec, args: Args<'_>) -> Result<(), CommandError> {
+        let name = session.user.as_deref().unwrap_or(b"default");
+        let Some(user) = self.users.get(name) else { return Ok(()) };
+        user.check(spec, args).map_err(|denied| match denied {
+            Denied::Command => self.no_permission(session, spec),
+            Denied::Key(_) => self.no_access("one of the keys used as arguments", "a key"),
+            Denied::Channel(_) => self.no_access("one of the channels used as arguments", "a channel"),
+        })
+    }
+
+    fn no_access(&self, old: &str, new: &str) -> CommandError {
+        CommandError::new(match self.dialect.since(7, 2) {
+            true => format!("NOPERM No permissions to access {new}"),
+            false => format!("NOPERM this user has no permissions to access {old}"),
+        })
+    }
+
+    /// Writes down what a session was denied.
+    #[cold]
+    pub(super) fn note_refusal(&mut self, session: &Session, args: Args<'_>, now: i64) {
+        let name = session.user.clone().unwrap_or_else(|| Blob::from(&b"default"[..]));
+        let Ok(spec) = self.called(args) else { return };
+        let Some(Err(denied)) = self.users.get(&name).map(|user| user.check(spec, args)) else { return };
+        let (reason, object) = match denied {
+            Denied::Command => ("command", Blob::from(spec.name.to_ascii_lowercase().as_bytes())),
+            Denied::Key(place) => ("key", Blob::from(args.get(place))),
+            Denied::Channel(place) => ("channel", Blob::from(args.get(place))),
+        };
+        self.note_denial(session, reason, &object, &name, now);
     }
 
     /// The words differ from version to version. (Seen on 6.2, 7.0, 7.2.)
@@ -482,6 +585,7 @@ impl Engine {
         let monitored = !self.monitors.is_empty();
         if monitored {
             self.show(spec, session, args, true, now);
+            self.scripting |= Self::is_shown_early(spec);
         }
         let counts = origin == Origin::Client && spec.has(Flag::Read);
         let began = self.measures.begin(spec, args);
@@ -516,6 +620,7 @@ impl Engine {
             self.measured(spec, nanoseconds, args, session, now);
         }
         if monitored {
+            self.scripting &= !Self::is_shown_early(spec);
             self.show(spec, session, args, false, now);
         }
         if let Err(error) = outcome {
@@ -570,10 +675,7 @@ impl Engine {
             self.stats.expired_keys += 1;
             self.stream.push(db, [self.delete_word(), key].into_iter());
             // It is nobody's doing, whoever finds it.
-            if self.tracked.clients > 0 {
-                self.invalidate(key, None);
-            }
-            self.touch_watched(db, key);
+            self.touch_by_nobody(db, key);
             self.notify(db, Class::Expired, "expired", key);
         }
     }
@@ -649,6 +751,7 @@ impl Engine {
             self.touch_all(db, None, now);
         }
         self.keyspace.clear(db);
+        self.touch_all_awaited(db);
     }
 
     /// Valkey frees lazily unless told otherwise, and says so in the stream.
@@ -662,12 +765,51 @@ impl Engine {
     /// A key has changed: transactions of those who watch it fail.
     #[inline]
     pub(super) fn touch(&mut self, db: usize, key: &[u8]) {
-        if !self.watched.is_empty() {
-            self.touch_watched(db, key);
+        self.touch_watched(db, key);
+        if self.tracked.clients > 0 {
+            self.invalidate(key, Some(self.running));
+        }
+        if self.group_readers > 0 {
+            self.touch_awaited(db, key);
         }
     }
 
+    /// A key has gone without anybody's doing.
+    pub(super) fn touch_by_nobody(&mut self, db: usize, key: &[u8]) {
+        if self.tracked.clients > 0 {
+            self.invalidate(key, None);
+        }
+        if self.group_readers > 0 {
+            self.touch_awaited(db, key);
+        }
+        self.touch_watched(db, key);
+    }
+
+    /// A key has changed on which somebody waits for a group: if it is no stream any more, they are told.
+    #[cold]
+    fn touch_awaited(&mut self, db: usize, key: &[u8]) {
+        let is_stream = |value: &Value| matches!(value, Value::Stream(_));
+        if self.dialect.since(7, 0) && !self.keyspace.get(db, key).is_some_and(|entry| is_stream(&entry.value)) {
+            self.signal(db, key);
+        }
+    }
+
+    /// The same of all keys of a database.
+    fn touch_all_awaited(&mut self, db: usize) {
+        if self.group_readers > 0 {
+            let keys: Vec<Blob> = self.awaited.keys().filter(|(at, _)| *at == db).map(|(_, key)| key.clone()).collect();
+            keys.iter().for_each(|key| self.touch_awaited(db, key));
+        }
+    }
+
+    #[inline]
     fn touch_watched(&mut self, db: usize, key: &[u8]) {
+        if !self.watched.is_empty() {
+            self.break_watched(db, key);
+        }
+    }
+
+    fn break_watched(&mut self, db: usize, key: &[u8]) {
         let Some(watchers) = self.watched.get_mut(&(db, Blob::from(key))) else { return };
         let there = self.keyspace.get(db, key).is_some();
         for (id, expired) in watchers {
@@ -709,6 +851,8 @@ impl Engine {
             self.touch_all(other, Some(one), now);
         }
         self.keyspace.swap(one, other);
+        self.touch_all_awaited(one);
+        self.touch_all_awaited(other);
     }
 
     /// A session wants to know whether a key changes.
@@ -775,6 +919,7 @@ impl Engine {
 
     /// A session waits: its command is kept, to be run again when one of the keys has something.
     fn block(&mut self, session: &mut Session, command: Queue, keys: Vec<Blob>, until: Option<i64>) {
+        self.group_readers += usize::from(reads_for_group(command.get(0)));
         let mut places: Vec<(usize, Blob)> = Vec::with_capacity(keys.len());
         for key in keys {
             let place = (session.db, key);
@@ -790,6 +935,8 @@ impl Engine {
     pub fn unblock(&mut self, session: &mut Session) -> Option<Blocked> {
         let blocked = session.blocked.take()?;
         if let BlockedOn::Keys(places) = &blocked.on {
+            self.group_readers =
+                self.group_readers.saturating_sub(usize::from(reads_for_group(blocked.command.get(0))));
             for place in places {
                 if let Some(sessions) = self.awaited.get_mut(place) {
                     sessions.retain(|id| *id != session.id);
@@ -807,8 +954,7 @@ impl Engine {
     #[inline]
     pub fn serve_ready(&mut self, now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
         // What a script is doing is not done yet.
-        #[cfg(feature = "scripts")]
-        if self.busy.is_some() {
+        if self.is_busy() {
             return;
         }
         while let Some(place) = self.ready.pop_front() {
@@ -819,11 +965,11 @@ impl Engine {
     fn serve_place(&mut self, place: &(usize, Blob), now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
         let waiting: Vec<SessionId> = self.awaited.get(place).into_iter().flatten().copied().collect();
         for id in waiting {
-            let Some(entry) = self.keyspace.get(place.0, &place.1) else { return };
-            let type_name = entry.value.type_name();
+            let found = self.keyspace.get(place.0, &place.1).map(|entry| entry.value.type_name());
+            let of_group = |args: Args<'_>| self.group_readers > 0 && reads_for_group(args);
             let awaits = |session: &Session| {
                 let first = session.blocked.as_ref().map(|blocked| blocked.command.get(0));
-                first.is_some_and(|args| awaited_type(args.get(0)).is_none_or(|awaited| awaited == type_name))
+                first.is_some_and(|args| found == Some(awaited_type(args.get(0))) || of_group(args))
             };
             if !self.clients.get(id).is_some_and(awaits) {
                 continue;
@@ -832,7 +978,11 @@ impl Engine {
             if let Some(blocked) = self.unblock(&mut session) {
                 let mut reply = Reply::new(session.resp3);
                 let args = blocked.command.get(0);
-                if let Some(spec) = self.command(args.get(0)) {
+                if found.is_none() && !self.dialect.since(7, 2) {
+                    let gone = CommandError::fixed("UNBLOCKED the stream key no longer exists");
+                    reply.error(&gone);
+                    self.count_error(&gone);
+                } else if let Some(spec) = self.command(args.get(0)) {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
                     self.reruns = true;
                     (self.running, self.running_resp3) = (session.id, session.resp3);
@@ -952,7 +1102,7 @@ impl Engine {
 
     /// The link to the master, as CLIENT LIST has it, while there is one.
     pub(super) fn master_session(&self) -> Option<&Session> {
-        Some(&self.link.session).filter(|session| session.kind == Kind::Master)
+        self.link.session.as_deref().filter(|session| session.kind == Kind::Master)
     }
 
     /// CLIENT KILL of the link to the master: it is made anew.
@@ -977,14 +1127,17 @@ impl Engine {
 }
 
 /// What a command that waits has to find: something else at its key leaves it waiting.
-fn awaited_type(name: &[u8]) -> Option<&'static str> {
+fn awaited_type(name: &[u8]) -> &'static str {
     match name {
-        [b'B' | b'b', b'Z' | b'z', ..] => Some("zset"),
-        [b'B' | b'b', ..] => Some("list"),
-        [b'X' | b'x', b'R' | b'r', b'E' | b'e', b'A' | b'a', b'D' | b'd'] => Some("stream"),
-        // A group's reader is told that its stream is gone.
-        _ => None,
+        [b'B' | b'b', b'Z' | b'z', ..] => "zset",
+        [b'B' | b'b', ..] => "list",
+        _ => "stream",
     }
+}
+
+/// Whether it is a consumer group's command: it ends when its stream does.
+fn reads_for_group(args: Args<'_>) -> bool {
+    args.is(0, "XREADGROUP")
 }
 
 /// What a command answers that would have to wait for a key, and does not or no longer.

@@ -8,16 +8,13 @@ use super::config::Config;
 use super::core::Engine;
 use super::dialect::Family;
 use super::error::CommandError;
+use super::eviction::NO_MEMORY;
 use super::value::NodeSize;
 use crate::units::Moment;
 
 /// What the configuration says about it, looked up once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Guards {
-    /// So many bytes may be in use, if nothing is ever evicted; 0 for no bound.
-    memory: u64,
-    /// A replica has no bound of its own.
-    replica_ignores_memory: bool,
     /// So many replicas must be good for a write.
     min_replicas: usize,
     /// A replica that has lost its master goes on answering.
@@ -29,11 +26,8 @@ pub(super) struct Guards {
 
 impl Guards {
     pub(super) fn of(config: &Config) -> Self {
-        let evicts = config.get("maxmemory-policy") != "noeviction";
         let lag_counts = config.size("min-replicas-max-lag") > 0;
         Self {
-            memory: if evicts { 0 } else { config.size("maxmemory") },
-            replica_ignores_memory: config.flag("replica-ignore-maxmemory"),
             min_replicas: match lag_counts {
                 true => usize::try_from(config.size("min-replicas-to-write")).unwrap_or(usize::MAX),
                 false => 0,
@@ -48,10 +42,6 @@ impl Guards {
     }
 }
 
-/// More memory is in use than may be.
-pub(super) const OUT_OF_MEMORY: CommandError =
-    CommandError::fixed("OOM command not allowed when used memory > 'maxmemory'.");
-
 /// Too few replicas.
 pub(super) const NO_REPLICAS: CommandError = CommandError::fixed("NOREPLICAS Not enough good replicas to write.");
 
@@ -60,11 +50,12 @@ pub(super) const STALE: CommandError =
     CommandError::fixed("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
 
 impl Engine {
-    /// Whether more memory is in use than may be, and nothing can be done about it.
-    pub(super) fn is_out_of_memory(&self) -> bool {
-        self.guards.memory > 0
-            && self.process.memory > self.guards.memory
-            && !(self.is_replica() && self.guards.replica_ignores_memory)
+    /// Whether a script runs that has taken too long.
+    pub(super) fn is_busy(&self) -> bool {
+        #[cfg(feature = "scripts")]
+        return self.busy.is_some();
+        #[cfg(not(feature = "scripts"))]
+        false
     }
 
     /// Whether the server follows a master, and takes no writes from clients.
@@ -100,11 +91,11 @@ impl Engine {
         let executes = spec.name == "EXEC" && session.queue.is_some();
         // Whether the command is such, or one of the transaction that it is to run.
         let any = |is: &dyn Fn(&Spec) -> bool| is(spec) || (executes && self.any_queued(session, is));
-        if self.guards.memory > 0 && self.is_out_of_memory() {
+        if self.full {
             // What is queued takes memory, too.
             let queues = session.queue.is_some() && !matches!(spec.name, "EXEC" | "DISCARD" | "QUIT" | "RESET");
             if queues || any(&|spec| spec.has(Flag::DenyOom)) {
-                return Err(OUT_OF_MEMORY);
+                return Err(NO_MEMORY);
             }
         }
         let troubled = self.is_replica() || self.saving.failed || self.guards.min_replicas > 0;

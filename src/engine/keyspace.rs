@@ -346,6 +346,11 @@ impl Keyspace {
         None
     }
 
+    /// The key that expires next.
+    pub fn soonest(&mut self, db: usize) -> Option<Blob> {
+        self.next_expired(db, i64::MAX)
+    }
+
     /// Empties a database; gives how many keys it had.
     pub fn clear(&mut self, db: usize) -> usize {
         self.identities += 1;

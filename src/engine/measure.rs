@@ -360,3 +360,134 @@ impl Engine {
         measures.slow.truncate(measures.longest_log);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::engine::testing::Play;
+
+    thread_local! {
+        static TIME: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// Each look at the clock is two milliseconds later than the one before.
+    fn clock() -> u64 {
+        TIME.set(TIME.get() + 2_000_000);
+        TIME.get()
+    }
+
+    fn play(dialect: &str) -> Play {
+        let mut play = Play::new(dialect);
+        play.engine.measure_by(clock);
+        play
+    }
+
+    fn line(play: &mut Play, name: &str) -> String {
+        let text = String::from_utf8(play.bulk("INFO commandstats")).unwrap();
+        text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn calls_are_counted_and_stand_for_those_that_were_not_measured() {
+        let mut play = play("redis-7.0");
+        for _ in 0..40 {
+            play.run("SET k v");
+        }
+        play.run("SET k");
+        play.run("LPUSH k x");
+        // Two of the forty were measured.
+        let wanted = "cmdstat_set:calls=40,usec=80000,usec_per_call=2000.00,rejected_calls=1,failed_calls=0";
+        assert_eq!(line(&mut play, "cmdstat_set:"), wanted);
+        let wanted = "cmdstat_lpush:calls=1,usec=2000,usec_per_call=2000.00,rejected_calls=0,failed_calls=1";
+        assert_eq!(line(&mut play, "cmdstat_lpush:"), wanted);
+        assert_eq!(play.run("LATENCY HISTOGRAM set nosuch"), "[set [calls 40 histogram_usec [2113 40]]]");
+        let text = String::from_utf8(play.bulk("INFO latencystats")).unwrap();
+        assert!(text.contains("latency_percentiles_usec_set:p50=2031.615,p99=2031.615,p99.9=2031.615"), "{text}");
+        play.run("CONFIG RESETSTAT");
+        assert_eq!(line(&mut play, "cmdstat_set:"), "");
+    }
+
+    #[test]
+    fn before_7_0_subcommands_are_their_containers() {
+        let mut play = play("redis-6.2");
+        play.run("CLIENT ID");
+        play.run("CLIENT GETNAME");
+        assert!(line(&mut play, "cmdstat_client:").starts_with("cmdstat_client:calls=2,"));
+    }
+
+    #[test]
+    fn who_waits_is_counted_once() {
+        let mut play = play("redis-7.0");
+        play.run("BLPOP l 0");
+        assert_eq!(line(&mut play, "cmdstat_blpop"), "");
+        play.run("LPUSH l x");
+        play.run("BLPOP l 0");
+        assert!(line(&mut play, "cmdstat_blpop").starts_with("cmdstat_blpop:calls=1,"));
+    }
+
+    #[test]
+    fn slow_commands_are_written_down_without_secrets() {
+        let mut play = play("redis-7.0");
+        play.run("CONFIG SET slowlog-log-slower-than 1500");
+        play.run("SLOWLOG RESET");
+        play.run("ACL SETUSER u >secret");
+        play.run("CONFIG SET masterauth secret");
+        play.run(&format!("SADD s {}", "x".repeat(130)));
+        play.run(&format!("SADD s {}", (0..40).map(|n| n.to_string()).collect::<Vec<_>>().join(" ")));
+        let words: Vec<String> = play
+            .engine
+            .measures
+            .slow
+            .iter()
+            .map(|slow| {
+                slow.words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        let long = format!("SADD s {}... (2 more bytes)", "x".repeat(128));
+        assert!(
+            words[0].starts_with("SADD s 0 1 2") && words[0].ends_with(" 28 ... (11 more arguments)"),
+            "{}",
+            words[0]
+        );
+        assert_eq!(
+            words[1..],
+            [&long, "CONFIG SET masterauth (redacted)", "ACL SETUSER (redacted) (redacted)", "SLOWLOG RESET"]
+        );
+        assert_eq!(play.run("SLOWLOG LEN"), "5");
+        play.run("CONFIG SET slowlog-max-len 2");
+        assert_eq!(play.run("SLOWLOG LEN"), "2");
+        play.run("CONFIG SET slowlog-log-slower-than -1");
+        play.run("SLOWLOG RESET");
+        play.run("PING");
+        assert_eq!(play.run("SLOWLOG LEN"), "0");
+    }
+
+    #[test]
+    fn what_takes_long_is_seen_by_the_latency_monitor() {
+        let mut play = play("redis-7.0");
+        play.run("CONFIG SET latency-monitor-threshold 2");
+        play.now += 1000;
+        play.run("LRANGE l 0 1");
+        play.run("GET k");
+        assert_eq!(play.run("LATENCY LATEST"), "[[command 1700000001 2 2] [fast-command 1700000001 2 2]]");
+        play.now += 1000;
+        play.run("LRANGE l 0 1");
+        let history = "[[1700000001 2] [1700000002 2]]";
+        assert!(play.run("LATENCY HISTORY command").ends_with(&history[1..]));
+        assert_eq!(play.run("LATENCY RESET fast-command nosuch"), "1");
+        assert_eq!(play.run("LATENCY GRAPH nosuch"), "-ERR No samples available for event 'nosuch'");
+    }
+
+    #[test]
+    fn a_histogram_is_right_to_a_sixteenth() {
+        let mut histogram = Histogram::new();
+        (1..=100_u64).for_each(|number| histogram.add(number * 1000));
+        for (percent, wanted) in [(1.0, 1000.0), (50.0, 50_000.0), (99.0, 99_000.0), (100.0, 100_000.0)] {
+            let found = histogram.percentile(percent) as f64;
+            assert!(found >= wanted && found <= wanted * 17.0 / 16.0, "{percent}: {found}");
+        }
+        assert_eq!(histogram.cumulative().last().map(|(_, seen)| *seen), Some(100));
+    }
+}

@@ -22,6 +22,7 @@ mod dialect;
 mod digest;
 mod error;
 mod events;
+mod eviction;
 pub mod geohash;
 pub mod glob;
 mod guards;

@@ -28,7 +28,7 @@ impl Engine {
     }
 
     /// Whether a command is shown before it runs: what a script does comes behind it.
-    fn is_shown_early(spec: &Spec) -> bool {
+    pub(super) fn is_shown_early(spec: &Spec) -> bool {
         spec.name.starts_with("EVAL") || spec.name.starts_with("FCALL")
     }
 
@@ -42,7 +42,9 @@ impl Engine {
         if spec.name == "QUIT" && !self.dialect.since(7, 0) {
             return;
         }
-        let mut line = format!("+{}.{:06} [{} {}]", now / 1000, now % 1000 * 1000, session.db, session.peer);
+        // Of a script's commands it is the script's language that calls.
+        let peer = if self.scripting && !early { "lua" } else { &session.peer };
+        let mut line = format!("+{}.{:06} [{} {}]", now / 1000, now % 1000 * 1000, session.db, peer);
         for (index, word) in args.from(0).enumerate() {
             if spec.is_secret(args, index) {
                 line += REDACTED;

@@ -78,7 +78,8 @@ pub(super) struct Link {
     /// What is wrong with it.
     pub(super) load_fault: Option<String>,
     /// Whose commands the stream's are.
-    pub(super) session: Session,
+    /// Boxed, as the replica is: both are handed about for each command.
+    pub(super) session: Option<Box<Session>>,
     /// A transaction of the stream that is not complete.
     queue: Option<Queue>,
     /// When the link went down, and when it was up again, in milliseconds since 1970.
@@ -165,6 +166,9 @@ impl Engine {
             replica.set_settings(settings);
         }
         self.guards = Guards::of(&self.config);
+        self.users.require(self.config.get("requirepass"));
+        self.max_memory = self.config.size("maxmemory");
+        self.max_bulk = usize::try_from(self.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
         self.events = self.config.events;
         self.measures.refresh(&self.config);
     }
@@ -236,7 +240,7 @@ impl Engine {
     #[must_use]
     pub fn links_wake(&self) -> i64 {
         // One that is directed has no cron, whose time would be over and over again.
-        let replica = self.replica.as_ref().filter(|_| !self.link.directed).and_then(Replica::next_wake);
+        let replica = self.replica.as_deref().filter(|_| !self.link.directed).and_then(Replica::next_wake);
         let wake = replica.map_or(self.master.next_wake(), |wake| wake.min(self.master.next_wake()));
         i64::try_from(wake.0).unwrap_or(i64::MAX)
     }
@@ -249,7 +253,7 @@ impl Engine {
         loop {
             if let Some(action) = self.master.poll() {
                 self.master_action(action, now);
-            } else if let Some(action) = self.replica.as_mut().and_then(Replica::poll) {
+            } else if let Some(action) = self.replica.as_deref_mut().and_then(Replica::poll) {
                 self.replica_action(action, now);
             } else {
                 return;
@@ -504,13 +508,14 @@ impl Engine {
     /// A connection to the master has been made, or is over, or could not be made.
     pub fn link_changed(&mut self, channel: Channel, connected: bool, now: i64) {
         if channel == Channel::Main {
-            self.link.session = Session::default();
+            self.link.session = None;
             if let Some((host, port)) = self.link.master.as_ref().filter(|_| connected) {
                 let peer = format!("{host}:{port}");
                 self.link.attempts += 1;
                 self.link.all_attempts += 1;
                 let id = self.clients.next_id();
-                self.link.session = Session { kind: Kind::Master, ..Session::new(id, peer, String::new(), now) };
+                let session = Session { kind: Kind::Master, ..Session::new(id, peer, String::new(), now) };
+                self.link.session = Some(Box::new(session));
             }
         }
         if let Some(replica) = &mut self.replica {
@@ -627,7 +632,7 @@ impl Engine {
         ranges.clear();
         let bytes = command.command.locate(&mut ranges);
         let args = super::args::Args::new(bytes, &ranges, None);
-        let mut session = std::mem::take(&mut self.link.session);
+        let mut session = self.link.session.take().unwrap_or_default();
         session.db = command.db as usize;
         // A later one would cost memory for all before it.
         let exists = session.db < MAX_DATABASES;
@@ -653,7 +658,7 @@ impl Engine {
         } else {
             self.apply_or_note(&mut session, args, command.after, now);
         }
-        self.link.session = session;
+        self.link.session = Some(session);
         self.ranges = ranges;
         self.serve_waiting(now);
     }

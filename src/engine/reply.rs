@@ -200,7 +200,6 @@ impl Reply {
     }
 
     /// True or false, which is 1 or nothing in RESP2.
-    #[cfg(feature = "scripts")]
     pub fn boolean(&mut self, truth: bool) {
         match (self.resp3, truth) {
             (true, true) => self.raw(b"#t\r\n"),
@@ -210,7 +209,6 @@ impl Reply {
     }
 
     /// The digits of a number too large for 64 bits.
-    #[cfg(feature = "scripts")]
     pub fn big_number(&mut self, digits: &str) {
         if self.resp3 {
             self.raw(b"(");

@@ -94,13 +94,13 @@ impl Engine {
     /// The database that the stream of its master is in.
     #[must_use]
     pub fn stream_db(&self) -> u32 {
-        self.replica.as_ref().map_or(0, Replica::db)
+        self.replica.as_deref().map_or(0, Replica::db)
     }
 
     /// How the link to its master stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let replica = self.replica.as_ref();
+        let replica = self.replica.as_deref();
         Standing {
             state: replica.map_or("", Replica::state_name),
             granted: replica.and_then(Replica::granted),
@@ -220,7 +220,7 @@ impl Engine {
             Some(user) => {
                 let secret = format!(">{password}");
                 let rules: [&[u8]; 4] = [b"on", secret.as_bytes(), b"+@all", b"~*"];
-                let _ = self.users.change(user.as_bytes(), rules.into_iter());
+                let _ = self.users.change(user.as_bytes(), rules.into_iter(), self.dialect, true);
             }
         }
     }

@@ -169,6 +169,9 @@ impl Engine {
 
     /// All keys are gone, whatever database they were in.
     pub(super) fn invalidate_all(&mut self) {
+        // What is remembered of clients that track no longer goes, too.
+        self.tracked.keys.clear();
+        self.tracked.items = 0;
         if self.tracked.clients == 0 {
             return;
         }
@@ -176,8 +179,14 @@ impl Engine {
         let clients: Vec<SessionId> = tracking.map(|session| session.id).collect();
         clients.into_iter().for_each(|id| self.tell_invalid(id, None));
         self.tracked.pending.push(None);
-        self.tracked.keys.clear();
-        self.tracked.items = 0;
+    }
+
+    /// To be called from time to time.
+    pub(super) fn limit_tracked_if_any(&mut self) {
+        if self.tracked.clients > 0 {
+            self.running = SessionId::default();
+            self.limit_tracked();
+        }
     }
 
     /// More keys are remembered than `tracking-table-max-keys`: some are forgotten, and their readers told.
@@ -323,4 +332,115 @@ fn pushed(resp3: bool, keys: Option<&[&[u8]]>, null_of_resp3: bool) -> Vec<u8> {
         None => reply.raw(if null_of_resp3 { b"_\r\n" } else { b"$-1\r\n" }),
     }
     reply.take()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::clients::{Session, SessionId};
+    use crate::engine::testing::Play;
+
+    /// Lines that another session says.
+    fn other(play: &mut Play, id: u64, lines: &[&str]) {
+        let session = play.engine.clients.take(SessionId(id));
+        let session =
+            session.map_or_else(|| Session::new(SessionId(id), String::new(), String::new(), play.now), |known| *known);
+        let own = std::mem::replace(&mut play.session, session);
+        lines.iter().for_each(|line| drop(play.run(line)));
+        let session = std::mem::replace(&mut play.session, own);
+        play.engine.clients.put(session);
+        play.engine.broadcast_changes();
+    }
+
+    fn heard(play: &mut Play) -> Vec<(u64, String)> {
+        let heard = play.engine.take_delivered().into_iter();
+        heard.map(|(id, bytes)| (id.0, String::from_utf8(bytes).unwrap().replace("\r\n", " "))).collect()
+    }
+
+    /// A session with another's number, in RESP3.
+    fn play() -> Play {
+        let mut play = Play::new("redis-7.0");
+        play.session.id = SessionId(1);
+        play.run("HELLO 3");
+        play
+    }
+
+    const ABOUT_A: &str = ">2 $10 invalidate *1 $1 a ";
+
+    #[test]
+    fn who_has_read_a_key_is_told_once() {
+        let mut play = play();
+        other(&mut play, 2, &["HELLO 3", "CLIENT TRACKING ON", "GET a", "GET b"]);
+        play.run("SET a 1");
+        play.run("SET a 2");
+        assert_eq!(heard(&mut play), [(2, ABOUT_A.to_owned())]);
+        assert_eq!(play.engine.tracked.counts(), (1, 1, 0));
+        play.run("FLUSHALL");
+        assert_eq!(heard(&mut play), [(2, ">2 $10 invalidate _ ".to_owned())]);
+        other(&mut play, 2, &["GET a", "CLIENT TRACKING OFF"]);
+        play.run("SET a 3");
+        assert_eq!((heard(&mut play), play.engine.tracked.clients), (vec![], 0));
+    }
+
+    #[test]
+    fn what_a_session_changes_itself_stands_behind_its_answer() {
+        let mut play = play();
+        play.run("CLIENT TRACKING ON");
+        play.run("HSET a f v");
+        play.run("HGET a f");
+        assert_eq!(play.raw3("HDEL a f"), ":1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n");
+        play.run("CLIENT TRACKING ON NOLOOP");
+        play.run("GET a");
+        assert_eq!(play.raw3("SET a 1"), "+OK\r\n");
+    }
+
+    #[test]
+    fn another_listens_until_it_has_gone() {
+        let mut play = play();
+        other(&mut play, 3, &["SUBSCRIBE __redis__:invalidate"]);
+        other(&mut play, 2, &["CLIENT TRACKING ON REDIRECT 3", "GET a"]);
+        play.run("SET a 1");
+        let message = "*3 $7 message $20 __redis__:invalidate *1 $1 a ".to_owned();
+        assert_eq!(heard(&mut play), [(3, message)]);
+        play.engine.leave(SessionId(3));
+        other(&mut play, 2, &["HELLO 3", "GET a"]);
+        play.run("SET a 1");
+        assert_eq!(heard(&mut play), [(2, ">2 $21 tracking-redir-broken :3 ".to_owned())]);
+    }
+
+    #[test]
+    fn prefixes_are_told_once_a_batch_and_not_of_own_changes_without_loops() {
+        let mut play = play();
+        other(&mut play, 2, &["HELLO 3", "CLIENT TRACKING ON BCAST PREFIX a PREFIX c NOLOOP", "SET a 1"]);
+        assert_eq!(heard(&mut play), []);
+        for line in ["SET a 1", "SET a 2", "SET b 1"] {
+            play.run(line);
+        }
+        play.engine.broadcast_changes();
+        assert_eq!(heard(&mut play), [(2, ABOUT_A.to_owned())]);
+        assert_eq!(play.engine.tracked.counts(), (0, 0, 2));
+    }
+
+    #[test]
+    fn caching_is_of_the_next_command_and_a_script_reads_all_its_keys() {
+        let mut play = play();
+        other(&mut play, 2, &["HELLO 3", "CLIENT TRACKING ON OPTIN", "GET b", "CLIENT CACHING YES", "GET a", "GET c"]);
+        for line in ["SET a 1", "SET b 1", "SET c 1"] {
+            play.run(line);
+        }
+        assert_eq!(heard(&mut play), [(2, ABOUT_A.to_owned())]);
+        if cfg!(feature = "scripts") {
+            other(&mut play, 4, &["HELLO 3", "CLIENT TRACKING ON", "EVAL \"redis.call('get', 'x')\" 1 a"]);
+            play.run("SET a 2");
+            assert_eq!(heard(&mut play), [(4, ABOUT_A.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn no_more_keys_are_remembered_than_the_limit() {
+        let mut play = play();
+        other(&mut play, 2, &["HELLO 3", "CLIENT TRACKING ON", "MGET a b c"]);
+        play.run("CONFIG SET tracking-table-max-keys 1");
+        play.run("PING");
+        assert_eq!((heard(&mut play).len(), play.engine.tracked.counts().0), (2, 1));
+    }
 }

@@ -678,6 +678,19 @@ fn two_channels_tell_why_as_one_does() {
 }
 
 #[test]
+fn a_command_that_never_ends_is_told_when_the_replica_ends_the_link() {
+    let never = "*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$4000\r\n1001\r\n";
+    let talk = partial(&format!("+CONTINUE {ID}")).up(never).closed(UP, How::Fin);
+    let events = talk.whole();
+    let malformed = events.one("malformed");
+    assert_eq!((&malformed["from"], &malformed["bytes"]), (&"replica".into(), &never.len().into()));
+    assert_eq!(partial(&format!("+CONTINUE {ID}")).up(never).whole().of("malformed").len(), 1);
+    // A handshake may be cut anywhere by the capture's end, and goes on where the link does.
+    let asks = say("PSYNC ? -1");
+    assert_eq!(Talk::default().up(say("PING")).up(&asks[..9]).whole().of("malformed").len(), 0);
+}
+
+#[test]
 fn an_overrun_backlog_says_by_how_much() {
     let talk = handshake(&format!("PSYNC {ID} 501")).down(format!("+FULLRESYNC {ID} 90500\r\n"));
     let events = talk.whole();

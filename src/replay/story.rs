@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::tape::{Lineages, Recording, Tapes};
-use crate::bounds::MAX_REPLAYED_ACKS;
+use crate::bounds::{MAX_REPLAY_SERVERS, MAX_REPLAYED_ACKS};
 use crate::engine::{Dialect, Family};
 use crate::packet::Endpoint;
 use crate::repl::event::{Asked, Event, Kind, Phase, Replid, Side, Sink, Transfer};
@@ -391,6 +391,11 @@ impl Story {
         };
         let replica = Endpoint { port: link.replica_port.unwrap_or(0), ..link.replica };
         let replica = if replica.port == 0 { link.replica } else { replica };
+        let is_new = |end: &&Endpoint| self.nodes.iter().all(|node| node.address != **end);
+        let strangers = [link.master, replica].iter().filter(is_new).count();
+        if self.nodes.len() + strangers > MAX_REPLAY_SERVERS {
+            return Err(format!("more than {MAX_REPLAY_SERVERS} servers take part, and this is one more"));
+        }
         let (master, replica) = (self.node(link.master, assumed), self.node(replica, assumed));
         let granted = if midstream { link.opened } else { heard.granted.unwrap_or(link.opened) };
         let mut acks = heard.acks;

@@ -432,6 +432,28 @@ impl Client {
         self.reader.get_mut().write_all(&bytes).unwrap();
     }
 
+    /// Whether a reply has come that was not read yet.
+    pub fn is_answered(&mut self) -> bool {
+        let stream = self.reader.get_mut();
+        stream.set_nonblocking(true).unwrap();
+        let seen = stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0);
+        stream.set_nonblocking(false).unwrap();
+        seen
+    }
+
+    /// Follows the master at the other end, as a replica that takes an RDB with its length told; from then on
+    /// [`Client::reply`] reads its stream.
+    pub fn follow(&mut self) {
+        self.send(&["PSYNC", "?", "-1"]);
+        let mut line = Vec::new();
+        while !line.starts_with(b"$") {
+            line.clear();
+            self.reader.read_until(b'\n', &mut line).unwrap();
+        }
+        let length: u64 = String::from_utf8_lossy(&line[1..]).trim_end().parse().unwrap();
+        io::copy(&mut self.reader.by_ref().take(length), &mut io::sink()).unwrap();
+    }
+
     /// Reads a reply.
     pub fn reply(&mut self) -> io::Result<Reply> {
         let mut line = Vec::new();

@@ -4,6 +4,7 @@ use super::{Context, Flag, Keys, Outcome, Spec, help};
 use crate::engine::args::Args;
 use crate::engine::config::ConfigError;
 use crate::engine::error::CommandError;
+use crate::engine::glob;
 
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
 
@@ -23,6 +24,12 @@ fn get(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             if !found.iter().any(|(known, _)| *known == name) {
                 found.push((name, value.to_owned()));
             }
+        }
+    }
+    let master = context.engine.followed().map_or_else(String::new, |(host, port)| format!("{host} {port}"));
+    for name in ["replicaof", "slaveof"] {
+        if args.from(2).any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes())) {
+            found.push((name, master.clone()));
         }
     }
     context.reply.map(found.len());

@@ -51,7 +51,7 @@ fn select(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn auth(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     match args.len() {
         2 => {
-            if context.engine.config.text("requirepass").is_none() {
+            if context.engine.users.get(b"default").is_some_and(|user| user.any_password) {
                 return Err(CommandError::fixed(
                     "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
                 ));
@@ -66,10 +66,12 @@ fn auth(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn authenticate(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    if context.engine.users.admits(user, password, context.engine.config.text("requirepass")) {
+    if context.engine.users.admits(user, password) {
         context.session.user = Some(Blob::from(user));
         return Ok(());
     }
+    let now = context.now;
+    context.engine.note_denial(context.session, "auth", b"AUTH", user, now);
     Err(CommandError::fixed("WRONGPASS invalid username-password pair or user is disabled."))
 }
 

@@ -57,6 +57,11 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         () if args.is(1, "JMAP") || args.is(1, "QUICKLIST-PACKED-THRESHOLD") || args.is(1, "STRINGMATCH-LEN") => {
             context.reply.ok();
         }
+        () if args.is(1, "PROTOCOL") && args.len() == 3 => protocol(context, args)?,
+        () if args.is(1, "PAUSE-CRON") && args.len() == 3 => {
+            context.engine.cron_paused = args.get(2) == b"1";
+            context.reply.ok();
+        }
         () if args.is(1, "POPULATE") && args.len() >= 3 => populate(context, args)?,
         () if args.is(1, "REPLICATE") && args.len() >= 4 => {
             let words: Vec<&[u8]> = args.from(3).collect();
@@ -93,6 +98,72 @@ fn reload(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         CommandError::fixed("ERR Error trying to load the RDB dump, check server logs.")
     })?;
     context.reply.ok();
+    Ok(())
+}
+
+/// DEBUG PROTOCOL type: an answer of each type, for those who write clients.
+fn protocol(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let dialect = context.engine.dialect;
+    let reply = &mut *context.reply;
+    match args.get(2).to_ascii_lowercase().as_slice() {
+        b"string" => reply.bulk(b"Hello World"),
+        b"integer" => reply.integer(12_345),
+        b"double" if dialect.since(7, 0) => reply.double(b"3.141"),
+        b"double" => reply.double(b"3.1415926535900001"),
+        b"null" => reply.null(),
+        b"array" => {
+            reply.array(3);
+            (0..3).for_each(|number| reply.integer(number));
+        }
+        b"set" => {
+            reply.set(3);
+            (0..3).for_each(|number| reply.integer(number));
+        }
+        b"map" => {
+            reply.map(3);
+            for number in 0..3 {
+                reply.integer(number);
+                reply.boolean(number == 1);
+            }
+        }
+        b"attrib" => {
+            if reply.is_resp3() {
+                reply.raw(b"|1\r\n");
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
+            }
+            // Attributes are not what is answered.
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        b"push" if !reply.is_resp3() => {
+            return Err(CommandError::fixed("ERR RESP2 is not supported by this command"));
+        }
+        b"push" => {
+            // Since 7.2 what is pushed waits for the answer.
+            let pushed_first = !dialect.since(7, 2);
+            let answer = b"Some real reply following the push reply";
+            if !pushed_first {
+                reply.bulk(answer);
+            }
+            reply.push(2);
+            reply.bulk(b"server-cpu-usage");
+            reply.integer(42);
+            if pushed_first {
+                reply.bulk(answer);
+            }
+        }
+        b"verbatim" => reply.verbatim(b"This is a verbatim\nstring"),
+        b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
+        b"true" => reply.boolean(true),
+        b"false" => reply.boolean(false),
+        _ => {
+            return Err(CommandError::fixed(
+                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
     Ok(())
 }
 

@@ -41,10 +41,15 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("RANDOMKEY", 1, READ, Keys::NONE, randomkey),
 ];
 
+/// A value of more parts than this is freed in the background by servers.
+const FREED_AT_ONCE: usize = 64;
+
 fn del(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let mut deleted = 0;
+    let lazily = args.is(0, "UNLINK") || context.engine.config.flag("lazyfree-lazy-user-del");
     for key in args.from(1) {
-        if context.take(key).is_some() {
+        if let Some(entry) = context.take(key) {
+            context.engine.stats.freed_lazily += u64::from(lazily && entry.value.parts() > FREED_AT_ONCE);
             context.changed(key, 1);
             context.notify(Class::Generic, "del", key);
             deleted += 1;

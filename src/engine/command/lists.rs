@@ -80,6 +80,13 @@ impl End {
         }
     }
 
+    fn lower_word(self) -> &'static [u8] {
+        match self {
+            Self::Left => b"left",
+            Self::Right => b"right",
+        }
+    }
+
     /// The command that pops here.
     fn pop_word(self) -> &'static [u8] {
         match self {
@@ -499,7 +506,12 @@ fn pop_or_wait(context: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
 fn blmove(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (from, to) = (End::read(args, 3)?, End::read(args, 4)?);
     let until = args.timeout(5, context.now, context.engine.dialect)?;
-    let words = [b"LMOVE", args.get(1), args.get(2), args.get(3), args.get(4)];
+    let (mut where_from, mut where_to) = (args.get(3), args.get(4));
+    if context.engine.reruns && !context.engine.dialect.since(7, 2) {
+        // Who has waited is served in words of the server's own. (Seen on 6.2.14 and 7.0.15.)
+        (where_from, where_to) = (from.lower_word(), to.lower_word());
+    }
+    let words = [b"LMOVE", args.get(1), args.get(2), where_from, where_to];
     move_or_wait(context, args, from, to, until, &words)
 }
 

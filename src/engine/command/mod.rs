@@ -36,6 +36,9 @@ mod strings;
 mod told;
 mod transactions;
 
+pub(super) use acl::Denial;
+pub(super) use categories::CATEGORIES;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -300,7 +303,7 @@ impl Spec {
     }
 
     /// The subcommands of a container.
-    fn subcommands(&self) -> impl Iterator<Item = &'static Spec> + Clone {
+    pub(super) fn subcommands(&self) -> impl Iterator<Item = &'static Spec> + Clone {
         let container = self.name;
         let is_sub = move |name: &str| name.strip_prefix(container).is_some_and(|rest| rest.starts_with('|'));
         all().filter(move |spec| is_sub(spec.name))

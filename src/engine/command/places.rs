@@ -290,7 +290,7 @@ impl Spec {
                 (rest > 0 && rest.is_multiple_of(2))
                     .then(|| (streams..streams + rest / 2).map(|index| of_kind(index, 0)).collect())
             }
-            "SORT" => Some([Some(of_kind(1, 0)), behind(&["STORE"], 2, 1)].into_iter().flatten().collect()),
+            "SORT" => Some([Some(of_kind(1, 0)), behind(&["STORE"], 2, 2)].into_iter().flatten().collect()),
             "SORT_RO" => Some(vec![of_kind(1, 0)]),
             "GEORADIUS" | "GEORADIUSBYMEMBER" => {
                 Some([Some(of_kind(1, 0)), behind(&["STORE", "STOREDIST"], 5, 1)].into_iter().flatten().collect())

@@ -22,6 +22,8 @@ pub struct Process {
     /// Bytes of memory in use, and the most there were, as the operating system tells them.
     pub memory: u64,
     pub memory_peak: u64,
+    /// Bytes of memory in use before there were data.
+    pub memory_without_data: u64,
     /// What the machine has.
     pub memory_total: u64,
     /// Processor seconds, in the system and for the user, and the same of the thread that serves.
@@ -178,8 +180,9 @@ impl Values<'_> {
             "watching_clients" => counts.watching as u64,
             "total_watched_keys" => counts.watched_keys as u64,
             "total_blocking_keys" => engine.awaited_keys() as u64,
-            "used_memory" | "allocator_allocated" => process.memory,
-            "used_memory_human" => return Some(human(process.memory)),
+            "used_memory" | "allocator_allocated" => engine.used_memory(),
+            "used_memory_human" => return Some(human(engine.used_memory())),
+            "evicted_keys" => stats.evicted_keys,
             "used_memory_rss" | "allocator_active" | "allocator_resident" => process.memory,
             "used_memory_rss_human" => return Some(human(process.memory)),
             "used_memory_peak" => process.memory_peak,
@@ -245,6 +248,7 @@ impl Values<'_> {
             "client_output_buffer_limit_disconnections" => stats.cut_for_output,
             "acl_access_denied_auth" => stats.errors.get("WRONGPASS").copied().unwrap_or(0),
             "acl_access_denied_cmd" => stats.errors.get("NOPERM").copied().unwrap_or(0),
+            "lazyfreed_objects" => stats.freed_lazily,
             "tracking_clients" => engine.tracked.clients as u64,
             "tracking_total_keys" => engine.tracked.counts().0 as u64,
             "tracking_total_items" => engine.tracked.counts().1 as u64,

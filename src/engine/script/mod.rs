@@ -370,6 +370,17 @@ impl Scripts {
             .collect()
     }
 
+    /// Whether this is a call of a script or function that has said that it does not write.
+    pub(super) fn writes_nothing(&self, command: &str, args: super::args::Args<'_>, dialect: Dialect) -> bool {
+        let flags = match command {
+            "EVAL" if dialect.since(7, 0) => shebang(args.get(1), dialect).ok().and_then(|(flags, _)| flags),
+            "EVALSHA" => digest(args.get(1)).and_then(|sha| self.cached.get(&sha)?.flags),
+            "FCALL" => self.function(args.get(1)).map(|function| function.flags),
+            _ => None,
+        };
+        flags.is_some_and(|flags| flags.has(Flags::NO_WRITES))
+    }
+
     /// How many functions there are.
     pub(super) fn functions(&self) -> usize {
         self.libraries.values().map(|library| library.functions.len()).sum()

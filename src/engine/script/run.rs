@@ -16,7 +16,8 @@ use crate::engine::context::{Context, Origin};
 use crate::engine::core::answer_nothing;
 use crate::engine::dialect::{Dialect, Family};
 use crate::engine::error::CommandError;
-use crate::engine::guards::{NO_REPLICAS, OUT_OF_MEMORY, STALE};
+use crate::engine::eviction::NO_MEMORY;
+use crate::engine::guards::{NO_REPLICAS, STALE};
 use crate::engine::reply::Reply;
 use crate::engine::value::Blob;
 
@@ -163,7 +164,7 @@ fn check(context: &Context<'_>, flags: Option<Flags>, read_only: bool) -> Outcom
             return Err(NO_REPLICAS);
         }
     }
-    if !of_master && !flags.has(Flags::ALLOW_OOM) && !flags.has(Flags::NO_WRITES) && engine.is_out_of_memory() {
+    if !of_master && !flags.has(Flags::ALLOW_OOM) && !flags.has(Flags::NO_WRITES) && engine.full {
         return Err(CommandError::fixed(
             "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
         ));
@@ -347,7 +348,7 @@ impl<'a, 'e> Run<'a, 'e> {
                 }
             },
             _ => match self.context.engine.called(args) {
-                Ok(spec) => Ok((FINE, Value::Boolean(self.may_run(spec)))),
+                Ok(spec) => Ok((FINE, Value::Boolean(self.may_run(spec, args)))),
                 Err(_) => {
                     let redis = "Invalid command passed to redis.acl_check_cmd()";
                     let valkey = "Invalid command passed to server.acl_check_cmd()";
@@ -393,9 +394,9 @@ impl<'a, 'e> Run<'a, 'e> {
         }
     }
 
-    fn may_run(&self, spec: &Spec) -> bool {
-        let user = self.context.session.user.as_ref().and_then(|name| self.context.engine.users.get(name));
-        user.is_none_or(|user| user.may_run(spec.name))
+    fn may_run(&self, spec: &Spec, args: Args<'_>) -> bool {
+        let engine = &*self.context.engine;
+        !engine.users.are_restricted() || engine.permit(self.context.session, spec, args).is_ok()
     }
 
     /// The command, if the script may call it.
@@ -436,7 +437,7 @@ impl<'a, 'e> Run<'a, 'e> {
         if !of_master && !spec.has(Flag::Stale) && engine.is_stale() && modern {
             return Err("Can not execute the command on a stale replica".to_owned());
         }
-        if !of_master && !self.may_run(spec) {
+        if !of_master && !self.may_run(spec, args) {
             return Err(self.no_permission(spec));
         }
         let writes = spec.has(Flag::Write);
@@ -451,8 +452,8 @@ impl<'a, 'e> Run<'a, 'e> {
                 return Err(format!("-{}", error.text()));
             }
         }
-        if spec.has(Flag::DenyOom) && !self.wrote && !self.allow_oom && !of_master && engine.is_out_of_memory() {
-            return Err(format!("-{}", OUT_OF_MEMORY.text()));
+        if spec.has(Flag::DenyOom) && !self.wrote && !self.allow_oom && !of_master && engine.full {
+            return Err(format!("-{}", NO_MEMORY.text()));
         }
         Ok(spec)
     }

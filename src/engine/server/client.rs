@@ -73,6 +73,11 @@ pub(super) async fn run(shared: Rc<Shared>, id: SessionId, pipe: Rc<Pipe>) {
     }
 }
 
+/// Whether what a command answers is pushed.
+fn is_pushed(command: &str) -> bool {
+    matches!(command, "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE" | "SSUBSCRIBE" | "SUNSUBSCRIBE")
+}
+
 /// What a connection does next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -115,7 +120,8 @@ async fn serve(shared: &Rc<Shared>, id: SessionId, pipe: &Pipe) -> io::Result<()
             }
             () = pipe.wake.notified() => {}
             writable = socket.writable(), if sends => writable?,
-            () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            // Made only where it is waited for: a timer reads the clock.
+            () = async { tokio::time::sleep(pause.unwrap_or_default()).await }, if pause.is_some() => {}
         }
     }
 }
@@ -197,7 +203,8 @@ impl Connection {
             Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - shared.now()).unwrap_or(0))),
             _ => None,
         };
-        let pause = [pause, self.fault_pause(shared.now())].into_iter().flatten().min();
+        let fault = self.faults.is_some().then(|| self.fault_pause(shared.now())).flatten();
+        let pause = [pause, fault].into_iter().flatten().min();
         Ok(Step::Wait(Wait { reads, sends, pause }))
     }
 
@@ -346,11 +353,11 @@ impl Connection {
     fn run_batch(&mut self, shared: &Rc<Shared>, engine: &mut Engine, id: SessionId, pipe: &Pipe) -> Next {
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
         let now = shared.now();
+        session.paused = false;
         // What others wrote for it came before the answers to what it says now.
         self.output.append(&mut pipe.out.borrow_mut());
         let mut reply = Reply::over(std::mem::take(&mut self.output), session.resp3);
-        let argument = usize::try_from(engine.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
-        let known = Limits { arguments: 1 << 20, argument };
+        let known = Limits { arguments: 1 << 20, argument: engine.max_bulk };
         let next = loop {
             if let Some(closing) = session.closing {
                 break Next::Close(closing);
@@ -393,8 +400,9 @@ impl Connection {
                 continue;
             }
             if !args.is_empty() {
-                if let Some(until) = engine.paused_until(args, now) {
+                if let Some(until) = engine.paused_until(&session, args, now) {
                     self.requests.again();
+                    session.paused = true;
                     break Next::WaitUntil(until);
                 }
                 let before = (reply.len(), session.replies);
@@ -402,6 +410,7 @@ impl Connection {
                     None => Verdict::NONE,
                     Some(faults) => faults.command(&args.from(0).collect::<Vec<_>>(), before.0),
                 };
+                session.input = (self.input.len() - self.at, self.input.capacity() - self.input.len());
                 if verdict.runs {
                     engine.execute(&mut session, args, &mut reply, now);
                 }
@@ -410,10 +419,15 @@ impl Connection {
                     reply.raw(&answer);
                 }
                 match before {
+                    // What is pushed comes whether answers are wanted or not.
+                    (_, Replies::Off | Replies::SkipNext) if is_pushed(session.command) => {}
                     (length, Replies::Off) if session.replies == Replies::Off => reply.truncate(length),
-                    (length, Replies::SkipNext) => {
+                    // One that said CLIENT REPLY ON wants that answered.
+                    (length, Replies::SkipNext) if session.replies != Replies::On => {
                         reply.truncate(length);
-                        session.replies = Replies::On;
+                        if session.command != "CLIENT|REPLY" {
+                            session.replies = Replies::On;
+                        }
                     }
                     _ => {}
                 }
@@ -424,6 +438,7 @@ impl Connection {
         self.output = reply.take();
         self.replica = session.kind == Kind::Replica;
         session.output = self.output.len() - self.sent;
+        session.input.0 = self.input.len() - self.at;
         engine.clients.put(session);
         next
     }

@@ -155,7 +155,7 @@ impl Shared {
                 pipe.wake.notify_one();
             }
         }
-        for id in engine.killed.drain(..) {
+        for id in engine.killed.drain(..).chain(engine.woken.drain(..)) {
             if let Some(pipe) = self.pipes.borrow().get(&id) {
                 pipe.wake.notify_one();
             }
@@ -206,8 +206,15 @@ impl Shared {
             process::measure(&mut engine.process);
         }
         engine.tick_links(now);
+        if engine.cron_paused {
+            return self.after_batch(&mut engine);
+        }
+        engine.limit_tracked_if_any();
         engine.time_out_blocked(now, &mut |id, bytes| self.deliver(id, bytes));
-        if engine.active_expire && !engine.is_replica() {
+        if engine.limits_memory() {
+            engine.evict(now);
+        }
+        if engine.active_expire && !engine.is_replica() && !engine.is_paused(now) {
             let began = ticks();
             engine.expire_some(now, EXPIRED_PER_TICK);
             engine.spiked("expire-cycle", ticks() - began, now);
@@ -280,6 +287,7 @@ async fn run(
 ) -> Result<Stop, ServeError> {
     let mut orders = direct.orders.take();
     engine.measure_by(ticks);
+    engine.look = Some(process::measure);
     if orders.is_none() {
         engine.saving.file = Some(Box::new(saving::OnDisk));
     }

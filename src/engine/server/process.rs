@@ -15,6 +15,9 @@ pub(super) fn measure(process: &mut Process) {
         line.trim_start_matches(':').split_whitespace().next()?.parse::<u64>().ok()
     };
     process.memory = kilobytes("VmRSS").unwrap_or(0) * 1024;
+    if process.memory_without_data == 0 {
+        process.memory_without_data = process.memory;
+    }
     process.memory_peak = kilobytes("VmHWM").unwrap_or(0) * 1024;
     process.cpu = processor("/proc/self/stat");
     process.cpu_main = processor(&format!("/proc/self/task/{}/stat", process.id));

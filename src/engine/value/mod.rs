@@ -61,6 +61,51 @@ impl Value {
         }
     }
 
+    /// The same by some of its parts, so that it takes no longer the larger it is.
+    #[must_use]
+    pub fn weight_about(&self) -> usize {
+        const SEEN: usize = 64;
+        const ELEMENT: usize = 32;
+        let scaled = |sum: usize, length: usize| if length > SEEN { sum / SEEN * length } else { sum };
+        match self {
+            Self::List(list) => scaled(list.iter().take(SEEN).map(|element| ELEMENT + element.len()).sum(), list.len()),
+            Self::Set(set) => scaled(set.iter().take(SEEN).map(|member| ELEMENT + member.len()).sum(), set.len()),
+            Self::SortedSet(set) => {
+                let members = set.ranked().iter().take(SEEN);
+                scaled(members.map(|scored| 2 * ELEMENT + scored.member.len()).sum(), set.len())
+            }
+            Self::Hash(hash) => {
+                let fields = hash.fields.iter().take(SEEN);
+                let sum = fields.map(|(name, field)| 2 * ELEMENT + name.len() + field.value.len()).sum();
+                scaled(sum, hash.fields.len())
+            }
+            Self::Stream(stream) => {
+                let entries = stream.entries.values().take(SEEN);
+                let sum = entries.flatten().map(|word| ELEMENT + word.len()).sum();
+                scaled(sum, stream.entries.len())
+            }
+            Self::String(_) | Self::Opaque(_) => self.weight(),
+        }
+    }
+
+    /// In how many pieces it lies, about, where servers would have it so.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        const LISTPACK: usize = 128;
+        match self {
+            Self::String(_) | Self::Opaque(_) => 1,
+            Self::List(list) if list.len() <= LISTPACK => 1,
+            Self::List(list) => list.len() / LISTPACK,
+            Self::Set(set) if set.len() > LISTPACK => set.len(),
+            Self::SortedSet(set) if set.len() > LISTPACK => set.len(),
+            Self::Hash(hash) if hash.fields.len() > LISTPACK => hash.fields.len(),
+            Self::Set(_) | Self::SortedSet(_) | Self::Hash(_) => 1,
+            Self::Stream(stream) => {
+                stream.node_count() + stream.groups.values().map(|group| 1 + group.pending.len()).sum::<usize>()
+            }
+        }
+    }
+
     /// How many bytes of memory it takes, about.
     #[must_use]
     pub fn weight(&self) -> usize {

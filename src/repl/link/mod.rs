@@ -269,6 +269,11 @@ impl Link {
             );
             self.note(Note::RdbAborted, &text, cx);
         }
+        // Servers write an ACK at once: not even where the capture ends is there a half of one.
+        if !self.up_lost && !self.up.is_at_start() && (self.head.phase == Phase::Stream || by == Some(Side::Replica)) {
+            let kind = Kind::Malformed { reason: "the link ends within a command", bytes: self.up.taken() };
+            self.emit(Some(Side::Replica), kind, cx);
+        }
         if self.ledger.settle() {
             self.tell_offsets(cx);
         }

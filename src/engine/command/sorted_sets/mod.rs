@@ -812,7 +812,13 @@ fn pop_or_wait(context: &mut Context<'_>, args: Args<'_>, side: Side) -> Outcome
             context.reply.bulk(key);
             context.reply.bulk(&scored.member);
             tell(context, scored.score);
-            context.propagate(&[side.pop_word(), key]);
+            let word = side.pop_word();
+            // To who has waited 6.2 says it in small letters. (Seen on 6.2.14.)
+            if context.engine.reruns && !context.engine.dialect.since(7, 0) {
+                context.propagate(&[&word.to_ascii_lowercase(), key]);
+            } else {
+                context.propagate(&[word, key]);
+            }
             return Ok(());
         }
     }
