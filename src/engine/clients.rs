@@ -52,6 +52,8 @@ pub struct Session {
     pub queue: Option<Queue>,
     /// EXEC is running its transaction.
     pub executes: bool,
+    /// A script is calling a command for it.
+    pub in_script: bool,
     /// Keys that were WATCHed.
     pub watched: Vec<(usize, Blob)>,
     /// What it is.

@@ -1,9 +1,14 @@
 //! The engine without its server: state, and the execution of one command. It knows no sockets; time is told to it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+#[cfg(feature = "scripts")]
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::args::{Args, Ranges};
+#[cfg(feature = "scripts")]
+use super::busy::{Attendant, Busy};
 use super::clients::{Blocked, BlockedOn, Clients, Kind, Queue, Session, SessionId};
 use super::command::{self, Flag, Spec};
 use super::config::Config;
@@ -11,7 +16,7 @@ use super::context::{Context, Origin};
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
 use super::events::{Class, Wanted};
-use super::eviction::NO_MEMORY;
+use super::guards::Guards;
 use super::info::{Process, Rates};
 use super::keyspace::Keyspace;
 use super::libraries::Libraries;
@@ -32,6 +37,9 @@ use crate::bounds::MAX_DATABASES;
 use crate::repl::master::{self, ConnectionId, Master};
 use crate::repl::replica::{self, CachedMaster, Channel, Replica};
 use crate::units::Offset;
+
+/// Who watches a key, and whether it had expired before they did.
+type Watchers = HashMap<SessionId, bool>;
 
 /// What a command asks of the server around the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +190,18 @@ pub struct Engine {
     pub(super) max_bulk: usize,
     /// Commands wait: until when, and whether only writes do (CLIENT PAUSE).
     paused: Option<(i64, bool)>,
+    /// There was too much in memory when the command under way came, and nothing to be done about it.
+    pub(super) full: bool,
+    /// What the configuration says of when commands may not run.
+    pub(super) guards: Guards,
+    /// Looks after the clients while a script runs on.
+    #[cfg(feature = "scripts")]
+    pub(super) attendant: Option<Rc<dyn Attendant>>,
+    /// A script runs, for longer than clients are let wait.
+    #[cfg(feature = "scripts")]
+    pub(super) busy: Option<Busy>,
+    /// Scripts may call every command (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub(super) scripts_may_all: bool,
     /// Connections that are to be closed at once.
     pub killed: Vec<SessionId>,
     /// Connections whose commands need wait no longer.
@@ -191,11 +211,13 @@ pub struct Engine {
     /// How long to do nothing once the present batch is done (DEBUG SLEEP).
     pub sleep_for: Option<std::time::Duration>,
     /// Who watches which keys, and whose transaction must fail.
-    watched: HashMap<(usize, Blob), HashSet<SessionId>>,
+    watched: HashMap<(usize, Blob), Watchers>,
     broken: HashSet<SessionId>,
     /// Who waits for which keys, in the order in which they came; and the keys that have got something.
     awaited: HashMap<(usize, Blob), VecDeque<SessionId>>,
     ready: VecDeque<(usize, Blob)>,
+    /// So many of them read for a consumer group: they wait no longer if their stream goes.
+    group_readers: usize,
     /// Where replicas say that they listen.
     pub(super) replica_names: HashMap<ConnectionId, (String, u16)>,
     /// Who sees every command.
@@ -254,6 +276,13 @@ impl Engine {
             max_memory: 0,
             max_bulk: usize::MAX,
             paused: None,
+            full: false,
+            guards: Guards::default(),
+            scripts_may_all: false,
+            #[cfg(feature = "scripts")]
+            attendant: None,
+            #[cfg(feature = "scripts")]
+            busy: None,
             killed: Vec::new(),
             woken: Vec::new(),
             stop: None,
@@ -262,6 +291,7 @@ impl Engine {
             broken: HashSet::new(),
             awaited: HashMap::new(),
             ready: VecDeque::new(),
+            group_readers: 0,
             replica_names: HashMap::new(),
             monitors: Vec::new(),
             scripting: false,
@@ -319,7 +349,7 @@ impl Engine {
         #[cfg(feature = "scripts")]
         self.scripts.sync(&self.functions, self.dialect);
         // What is refused is refused at once.
-        let spec = self.admit(session, args).ok()?;
+        let spec = self.admit(session, args, now).ok()?;
         (!writes_only || self.may_write(session, spec, args)).then_some(until)
     }
 
@@ -375,21 +405,16 @@ impl Engine {
         if self.tracked.clients > 0 {
             self.limit_tracked();
         }
-        let full = self.limits_memory() && !self.evict(now);
+        // Nothing goes while a script is at work on it.
+        self.full = self.limits_memory() && !self.is_busy() && !self.evict(now);
         // Nothing of it was asked for by this command, so that it stands before the answer.
         if self.has_pending() {
             self.tell_pending(session, reply);
         }
-        let admitted = match self.admit(session, args) {
-            Ok(spec) if full && spec.has(Flag::DenyOom) => Err(NO_MEMORY),
-            admitted => admitted,
-        };
-        let spec = match admitted {
+        let spec = match self.admit(session, args, now) {
             Ok(spec) => spec,
             Err(error) => {
-                if let Some(queue) = &mut session.queue {
-                    queue.broken = true;
-                }
+                let error = self.refused(session, args, error);
                 reply.error(&error);
                 self.count_error(&error);
                 if let Ok(spec) = self.called(args) {
@@ -427,6 +452,23 @@ impl Engine {
         }
     }
 
+    /// A command is refused: a transaction that it should have been queued in must fail, and one that it should have run
+    /// is thrown away.
+    #[cold]
+    fn refused(&mut self, session: &mut Session, args: Args<'_>, error: CommandError) -> CommandError {
+        if !self.command(args.get(0)).is_some_and(|spec| spec.name == "EXEC") {
+            if let Some(queue) = &mut session.queue {
+                queue.broken = true;
+            }
+            return error;
+        }
+        session.queue = None;
+        self.unwatch(session);
+        // The general code is no part of what is wrong.
+        let why = error.text().strip_prefix("ERR ").unwrap_or(error.text());
+        CommandError::new(format!("EXECABORT Transaction discarded because of: {why}"))
+    }
+
     /// The command that these arguments call in any version.
     #[cfg(feature = "scripts")]
     pub(super) fn known(&self, args: Args<'_>) -> Option<&'static Spec> {
@@ -445,7 +487,7 @@ impl Engine {
     }
 
     /// Whether a client may run a command.
-    fn admit(&self, session: &Session, args: Args<'_>) -> Result<&'static Spec, CommandError> {
+    fn admit(&self, session: &Session, args: Args<'_>, now: i64) -> Result<&'static Spec, CommandError> {
         let spec = self.called(args)?;
         if !spec.takes_in(args.len(), self.dialect) {
             // Before 7.0 a subcommand's arity was its handler's to check, and told as if it were unknown.
@@ -456,6 +498,15 @@ impl Engine {
                 _ => CommandError::arity(spec.name),
             });
         }
+        if session.queue.is_some() && spec.is_denied_in_transactions(self.dialect) {
+            return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
+        }
+        if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
+            return Err(CommandError::fixed("NOAUTH Authentication required."));
+        }
+        if self.users.are_restricted() {
+            self.permit(session, spec, args)?;
+        }
         // Who listens to channels in RESP2 has no other place for answers.
         if session.is_listening() && !session.resp3 && !spec.has(Flag::Listening) {
             let sharded = if self.dialect.since(7, 0) { "|S" } else { "" };
@@ -464,39 +515,14 @@ impl Engine {
                 spec.name.to_ascii_lowercase()
             )));
         }
+        self.guard(session, spec, args, now)?;
         if session.monitors && (spec.has(Flag::Write) || spec.has(Flag::Read)) {
             return Err(CommandError::fixed(match self.dialect.since(7, 0) {
                 true => "ERR Replica can't interact with the keyspace",
                 false => "ERR Replica can't interract with the keyspace",
             }));
         }
-        if self.follows && spec.has(Flag::Write) && self.config.flag("replica-read-only") {
-            return Err(CommandError::READ_ONLY);
-        }
-        if self.saving.failed && spec.has(Flag::Write) && !self.follows && self.cannot_save() {
-            return Err(self.no_disk());
-        }
-        if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
-            return Err(CommandError::fixed("NOAUTH Authentication required."));
-        }
-        if self.users.are_restricted() {
-            self.permit(session, spec, args)?;
-        }
-        if self.loading && !spec.has(Flag::Loading) {
-            return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
-        }
         Ok(spec)
-    }
-
-    /// `stop-writes-on-bgsave-error`
-    fn no_disk(&self) -> CommandError {
-        let cannot = match self.dialect.since(7, 0) {
-            true => "it's currently unable to persist to disk",
-            false => "it is currently not able to persist on disk",
-        };
-        CommandError::new(format!(
-            "MISCONF Redis is configured to save RDB snapshots, but {cannot}. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
-        ))
     }
 
     /// Whether the rules of its user allow a session this command.
@@ -588,7 +614,8 @@ impl Engine {
         }
         // Who waits has not run.
         if request.is_none()
-            && let Some(nanoseconds) = self.measures.end(spec, began, outcome.is_err())
+            && let Some(nanoseconds) =
+                self.measures.end(spec, began, outcome.is_err() || reply.bytes().get(written) == Some(&b'-'))
         {
             self.measured(spec, nanoseconds, args, session, now);
         }
@@ -719,16 +746,12 @@ impl Engine {
     }
 
     /// Empties a database.
-    pub(super) fn flush(&mut self, db: usize) {
+    pub(super) fn flush(&mut self, db: usize, now: i64) {
         if !self.watched.is_empty() {
-            let places: Vec<_> = self.watched.keys().filter(|(at, _)| *at == db).cloned().collect();
-            for (db, key) in places {
-                if self.keyspace.get(db, &key).is_some() {
-                    self.touch(db, &key);
-                }
-            }
+            self.touch_all(db, None, now);
         }
         self.keyspace.clear(db);
+        self.touch_all_awaited(db);
     }
 
     /// Valkey frees lazily unless told otherwise, and says so in the stream.
@@ -746,6 +769,9 @@ impl Engine {
         if self.tracked.clients > 0 {
             self.invalidate(key, Some(self.running));
         }
+        if self.group_readers > 0 {
+            self.touch_awaited(db, key);
+        }
     }
 
     /// A key has gone without anybody's doing.
@@ -753,22 +779,91 @@ impl Engine {
         if self.tracked.clients > 0 {
             self.invalidate(key, None);
         }
+        if self.group_readers > 0 {
+            self.touch_awaited(db, key);
+        }
         self.touch_watched(db, key);
+    }
+
+    /// A key has changed on which somebody waits for a group: if it is no stream any more, they are told.
+    #[cold]
+    fn touch_awaited(&mut self, db: usize, key: &[u8]) {
+        let is_stream = |value: &Value| matches!(value, Value::Stream(_));
+        if self.dialect.since(7, 0) && !self.keyspace.get(db, key).is_some_and(|entry| is_stream(&entry.value)) {
+            self.signal(db, key);
+        }
+    }
+
+    /// The same of all keys of a database.
+    fn touch_all_awaited(&mut self, db: usize) {
+        if self.group_readers > 0 {
+            let keys: Vec<Blob> = self.awaited.keys().filter(|(at, _)| *at == db).map(|(_, key)| key.clone()).collect();
+            keys.iter().for_each(|key| self.touch_awaited(db, key));
+        }
     }
 
     #[inline]
     fn touch_watched(&mut self, db: usize, key: &[u8]) {
-        if !self.watched.is_empty()
-            && let Some(sessions) = self.watched.get(&(db, Blob::from(key)))
-        {
-            self.broken.extend(sessions);
+        if !self.watched.is_empty() {
+            self.break_watched(db, key);
         }
     }
 
+    fn break_watched(&mut self, db: usize, key: &[u8]) {
+        let Some(watchers) = self.watched.get_mut(&(db, Blob::from(key))) else { return };
+        let there = self.keyspace.get(db, key).is_some();
+        for (id, expired) in watchers {
+            if !*expired {
+                self.broken.insert(*id);
+            } else if !there {
+                // It had expired before it was watched, and is only deleted now: that changes nothing.
+                *expired = false;
+            }
+        }
+    }
+
+    /// What a database holds goes, and what another one holds comes in its place, if that is said.
+    fn touch_all(&mut self, db: usize, by: Option<usize>, now: i64) {
+        let by = |key: &[u8]| by.and_then(|by| self.keyspace.get(by, key));
+        for ((_, key), watchers) in self.watched.iter_mut().filter(|((at, _), _)| *at == db) {
+            let (before, after) = (self.keyspace.get(db, key).is_some(), by(key));
+            if !before && after.is_none() {
+                continue;
+            }
+            let stale = after.is_some_and(|entry| entry.is_expired(now));
+            for (id, expired) in watchers {
+                match *expired {
+                    true if after.is_none() => *expired = false,
+                    true if stale => {}
+                    false if !before && stale && self.dialect.since(7, 0) => *expired = true,
+                    _ => {
+                        self.broken.insert(*id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// SWAPDB: who watches a key of either sees it change if it is there before or after.
+    pub(super) fn swap(&mut self, one: usize, other: usize, now: i64) {
+        if one != other && !self.watched.is_empty() {
+            self.touch_all(one, Some(other), now);
+            self.touch_all(other, Some(one), now);
+        }
+        self.keyspace.swap(one, other);
+        self.touch_all_awaited(one);
+        self.touch_all_awaited(other);
+    }
+
     /// A session wants to know whether a key changes.
-    pub(super) fn watch(&mut self, session: &mut Session, key: &[u8]) {
+    pub(super) fn watch(&mut self, session: &mut Session, key: &[u8], now: i64) {
         let place = (session.db, Blob::from(key));
-        if self.watched.entry(place.clone()).or_default().insert(session.id) {
+        let stale = || self.keyspace.get(session.db, key).is_some_and(|entry| entry.is_expired(now));
+        // Before 7.0 a key that had expired already was one that expired later.
+        let stale = self.dialect.since(7, 0) && stale();
+        let watchers = self.watched.entry(place.clone()).or_default();
+        if let Entry::Vacant(vacant) = watchers.entry(session.id) {
+            vacant.insert(stale);
             session.watched.push(place);
         }
     }
@@ -786,9 +881,13 @@ impl Engine {
         }
     }
 
-    /// Whether a key that the session watches has changed.
-    pub(super) fn is_broken(&self, session: &Session) -> bool {
-        self.broken.contains(&session.id)
+    /// Whether a key that the session watches has changed, or has expired since.
+    pub(super) fn is_broken(&self, session: &Session, now: i64) -> bool {
+        let expired = |place: &(usize, Blob)| {
+            let known = self.watched.get(place).and_then(|watchers| watchers.get(&session.id)).copied();
+            known == Some(false) && self.keyspace.get(place.0, &place.1).is_some_and(|entry| entry.is_expired(now))
+        };
+        self.broken.contains(&session.id) || session.watched.iter().any(expired)
     }
 
     /// A key has something that a blocked client may wait for.
@@ -820,6 +919,7 @@ impl Engine {
 
     /// A session waits: its command is kept, to be run again when one of the keys has something.
     fn block(&mut self, session: &mut Session, command: Queue, keys: Vec<Blob>, until: Option<i64>) {
+        self.group_readers += usize::from(reads_for_group(command.get(0)));
         let mut places: Vec<(usize, Blob)> = Vec::with_capacity(keys.len());
         for key in keys {
             let place = (session.db, key);
@@ -835,6 +935,8 @@ impl Engine {
     pub fn unblock(&mut self, session: &mut Session) -> Option<Blocked> {
         let blocked = session.blocked.take()?;
         if let BlockedOn::Keys(places) = &blocked.on {
+            self.group_readers =
+                self.group_readers.saturating_sub(usize::from(reads_for_group(blocked.command.get(0))));
             for place in places {
                 if let Some(sessions) = self.awaited.get_mut(place) {
                     sessions.retain(|id| *id != session.id);
@@ -851,6 +953,10 @@ impl Engine {
     /// command.
     #[inline]
     pub fn serve_ready(&mut self, now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
+        // What a script is doing is not done yet.
+        if self.is_busy() {
+            return;
+        }
         while let Some(place) = self.ready.pop_front() {
             self.serve_place(&place, now, deliver);
         }
@@ -859,14 +965,24 @@ impl Engine {
     fn serve_place(&mut self, place: &(usize, Blob), now: i64, deliver: &mut dyn FnMut(SessionId, &[u8])) {
         let waiting: Vec<SessionId> = self.awaited.get(place).into_iter().flatten().copied().collect();
         for id in waiting {
-            if self.keyspace.get(place.0, &place.1).is_none() {
-                return;
+            let found = self.keyspace.get(place.0, &place.1).map(|entry| entry.value.type_name());
+            let of_group = |args: Args<'_>| self.group_readers > 0 && reads_for_group(args);
+            let awaits = |session: &Session| {
+                let first = session.blocked.as_ref().map(|blocked| blocked.command.get(0));
+                first.is_some_and(|args| found == Some(awaited_type(args.get(0))) || of_group(args))
+            };
+            if !self.clients.get(id).is_some_and(awaits) {
+                continue;
             }
             let Some(mut session) = self.clients.take(id) else { continue };
             if let Some(blocked) = self.unblock(&mut session) {
                 let mut reply = Reply::new(session.resp3);
                 let args = blocked.command.get(0);
-                if let Some(spec) = self.command(args.get(0)) {
+                if found.is_none() && !self.dialect.since(7, 2) {
+                    let gone = CommandError::fixed("UNBLOCKED the stream key no longer exists");
+                    reply.error(&gone);
+                    self.count_error(&gone);
+                } else if let Some(spec) = self.command(args.get(0)) {
                     // The database of then counts, not the one selected meanwhile; nothing can be selected while waiting.
                     self.reruns = true;
                     (self.running, self.running_resp3) = (session.id, session.resp3);
@@ -1008,6 +1124,20 @@ impl Engine {
         self.measures.reset();
         self.stats.first_unapplied = before.first_unapplied;
     }
+}
+
+/// What a command that waits has to find: something else at its key leaves it waiting.
+fn awaited_type(name: &[u8]) -> &'static str {
+    match name {
+        [b'B' | b'b', b'Z' | b'z', ..] => "zset",
+        [b'B' | b'b', ..] => "list",
+        _ => "stream",
+    }
+}
+
+/// Whether it is a consumer group's command: it ends when its stream does.
+fn reads_for_group(args: Args<'_>) -> bool {
+    args.is(0, "XREADGROUP")
 }
 
 /// What a command answers that would have to wait for a key, and does not or no longer.

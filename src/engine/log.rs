@@ -32,6 +32,16 @@ impl Engine {
         self.tasks.push_back(Task::Log(level, text));
     }
 
+    /// The next line that waits to be logged, if there is one.
+    #[cfg(feature = "scripts")]
+    pub(super) fn take_note(&mut self) -> Option<(Level, String)> {
+        let at = self.tasks.iter().position(|task| matches!(task, Task::Log(..)))?;
+        match self.tasks.remove(at) {
+            Some(Task::Log(level, line)) => Some((level, line)),
+            _ => None,
+        }
+    }
+
     /// `ip:port` of a replica, as it announced itself.
     pub(super) fn replica_name(&self, connection: ConnectionId) -> String {
         match self.replica_names.get(&connection) {

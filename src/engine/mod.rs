@@ -10,6 +10,8 @@
 //! commands. [`Engine`] knows no sockets and no clock.
 
 pub mod args;
+#[cfg(feature = "scripts")]
+pub(crate) mod busy;
 mod changes;
 mod clients;
 pub mod command;
@@ -23,6 +25,7 @@ mod events;
 mod eviction;
 pub mod geohash;
 pub mod glob;
+mod guards;
 mod info;
 mod keyspace;
 mod libraries;

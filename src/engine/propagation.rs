@@ -76,6 +76,13 @@ impl Stream {
         self.ends.len()
     }
 
+    /// The unit under way is not to be told.
+    pub fn forget(&mut self) {
+        self.transaction = false;
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
     /// The unit is complete: hands it on.
     pub fn end_unit(&mut self, dialect: Dialect, mut give: impl FnMut(Option<u32>, &[u8])) {
         let transaction = std::mem::take(&mut self.transaction);

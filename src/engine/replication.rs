@@ -9,6 +9,7 @@ use std::fmt::Write;
 use super::clients::{Kind, Queue, Session};
 use super::core::Engine;
 use super::dialect::{Dialect, Family};
+use super::guards::Guards;
 use super::keyspace::SnapshotId;
 use super::load::Loader;
 use super::log::Level;
@@ -164,6 +165,7 @@ impl Engine {
         if let Some(replica) = &mut self.replica {
             replica.set_settings(settings);
         }
+        self.guards = Guards::of(&self.config);
         self.users.require(self.config.get("requirepass"));
         self.max_memory = self.config.size("maxmemory");
         self.max_bulk = usize::try_from(self.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);

@@ -7,11 +7,12 @@ use std::io::Write;
 
 use super::core::Engine;
 use super::error::CommandError;
-use super::keyspace::SnapshotId;
+use super::keyspace::{NEVER, SnapshotId};
+use super::load::Loader;
 use super::log::Level;
 use super::replication::Task;
 use super::save::{DumpWriter, Head};
-use crate::rdb::Header;
+use crate::rdb::{Decoder, Depth, Header};
 
 /// Where a dump goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,18 @@ pub struct Place {
 /// Writes an RDB's bytes into the sink that it is given.
 pub type WriteDump<'a> = &'a mut dyn FnMut(&mut dyn Write) -> Result<(), String>;
 
+/// Takes an RDB's bytes.
+pub type TakeDump<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), String>;
+
+/// What DEBUG RELOAD does with what is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reload {
+    /// It goes first.
+    pub(super) flushes: bool,
+    /// What is loaded may replace what is there.
+    pub(super) merges: bool,
+}
+
 /// The file that SAVE writes, which the engine has others write.
 pub trait DumpFile: std::fmt::Debug + Send {
     /// Has a dump written, whole or not at all.
@@ -32,6 +45,12 @@ pub trait DumpFile: std::fmt::Debug + Send {
     /// # Errors
     /// Why not.
     fn write(&mut self, place: &Place, dump: WriteDump<'_>) -> Result<(), String>;
+
+    /// Gives the file's bytes piece by piece, until the taker wants no more.
+    ///
+    /// # Errors
+    /// Why it cannot be read, or what the taker says.
+    fn read(&mut self, place: &Place, take: TakeDump<'_>) -> Result<(), String>;
 }
 
 /// A save in the background that has begun.
@@ -179,6 +198,53 @@ impl Engine {
         self.saving.done(self.saving.changes, now);
         self.saving.failed = false;
         self.note(Level::Notice, "DB saved on disk".to_owned());
+        Ok(())
+    }
+
+    /// Loads what was saved (DEBUG RELOAD).
+    pub(super) fn reload(&mut self, how: Reload, now: i64) -> Result<(), String> {
+        let Some(mut file) = self.saving.file.take() else { return Err("nobody reads files here".to_owned()) };
+        let place = self.save_place();
+        let mut decoder = Decoder::new(Loader::new(self.keyspace.databases(), Some(now)), Depth::Full);
+        let read = file.read(&place, &mut |bytes| match decoder.push(bytes) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        });
+        self.saving.file = Some(file);
+        read?;
+        if !decoder.ended() {
+            return Err("it ends too early".to_owned());
+        }
+        let mut loaded = decoder.into_values().finish();
+        if let Some(fault) = loaded.fault.take() {
+            return Err(fault);
+        }
+        if !how.flushes {
+            let there = |db: usize, key: &[u8]| self.keyspace.get(db, key).is_some();
+            let keys = |db| loaded.keyspace.iter(db).map(|(key, _)| key);
+            let twice = (0..self.keyspace.databases()).find_map(|db| keys(db).find(|key| there(db, key)));
+            if let Some(key) = twice.filter(|_| !how.merges) {
+                return Err(format!("the key '{}' is there already", key.escape_ascii()));
+            }
+            let library = loaded.functions.keys().find(|name| self.functions.contains_key(*name));
+            if let Some(name) = library.filter(|_| !how.merges) {
+                return Err(format!("the library '{}' is there already", name.escape_ascii()));
+            }
+            for db in 0..self.keyspace.databases() {
+                let all: Vec<_> = loaded.keyspace.iter(db).map(|(key, entry)| (key.clone(), entry.clone())).collect();
+                for (key, entry) in all {
+                    let expires_at = entry.expires_at().unwrap_or(NEVER);
+                    self.keyspace.insert(db, &key, entry.value, expires_at);
+                }
+            }
+            let mut functions = (*self.functions).clone();
+            functions.extend(loaded.functions);
+            self.functions.replace(functions);
+            return Ok(());
+        }
+        self.keyspace.replace(loaded.keyspace);
+        self.functions.replace(loaded.functions);
+        self.saving.changes = 0;
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 use super::{Context, Flag, Keys, Outcome, Spec, help, object, unknown_subcommand};
 use crate::engine::args::Args;
 use crate::engine::error::CommandError;
+use crate::engine::log::Level;
+use crate::engine::saving::Reload;
 use crate::engine::value::Value;
 
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
@@ -30,12 +32,14 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             }
         }
         () if args.is(1, "OBJECT") && args.len() == 3 => {
-            let entry = context.entry(args.get(2)).ok_or(CommandError::NO_SUCH_KEY)?;
-            let encoding = object::encoding(&entry.value);
+            let db = context.session.db;
+            let entry = context.engine.keyspace.get(db, args.get(2)).ok_or(CommandError::NO_SUCH_KEY)?;
+            let encoding = object::encoding(&entry.value, context.engine);
             context.reply.status(&format!(
                 "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:0 lru:0 lru_seconds_idle:0"
             ));
         }
+        () if args.is(1, "RELOAD") => reload(context, args)?,
         () if args.is(1, "SLEEP") && args.len() == 3 => {
             // What blocks the server for so long is for the server to do, once this batch is done.
             let seconds = args.float(2).unwrap_or(0.0).clamp(0.0, 3600.0);
@@ -44,6 +48,10 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         () if args.is(1, "SET-ACTIVE-EXPIRE") && args.len() == 3 => {
             context.engine.active_expire = args.get(2) != b"0";
+            context.reply.ok();
+        }
+        () if args.is(1, "SET-DISABLE-DENY-SCRIPTS") && args.len() == 3 => {
+            context.engine.scripts_may_all = args.get(2) != b"0";
             context.reply.ok();
         }
         () if args.is(1, "JMAP") || args.is(1, "QUICKLIST-PACKED-THRESHOLD") || args.is(1, "STRINGMATCH-LEN") => {
@@ -67,13 +75,41 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// DEBUG RELOAD [NOSAVE] [NOFLUSH] [MERGE]: the data is saved and loaded.
+fn reload(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (mut how, mut saves) = (Reload { flushes: true, merges: false }, true);
+    for index in 2..args.len() {
+        match () {
+            () if args.is(index, "MERGE") => how.merges = true,
+            () if args.is(index, "NOFLUSH") => how.flushes = false,
+            () if args.is(index, "NOSAVE") => saves = false,
+            () => {
+                return Err(CommandError::fixed(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    if saves {
+        context.engine.save(context.now)?;
+    }
+    context.engine.reload(how, context.now).map_err(|fault| {
+        context.engine.note(Level::Warning, format!("Error trying to load the RDB dump: {fault}"));
+        CommandError::fixed("ERR Error trying to load the RDB dump, check server logs.")
+    })?;
+    context.reply.ok();
+    Ok(())
+}
+
 /// DEBUG PROTOCOL type: an answer of each type, for those who write clients.
 fn protocol(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let dialect = context.engine.dialect;
     let reply = &mut *context.reply;
     match args.get(2).to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12_345),
-        b"double" => reply.double(b"3.141"),
+        b"double" if dialect.since(7, 0) => reply.double(b"3.141"),
+        b"double" => reply.double(b"3.1415926535900001"),
         b"null" => reply.null(),
         b"array" => {
             reply.array(3);
@@ -101,10 +137,22 @@ fn protocol(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             // Attributes are not what is answered.
             reply.bulk(b"Some real reply following the attribute");
         }
+        b"push" if !reply.is_resp3() => {
+            return Err(CommandError::fixed("ERR RESP2 is not supported by this command"));
+        }
         b"push" => {
+            // Since 7.2 what is pushed waits for the answer.
+            let pushed_first = !dialect.since(7, 2);
+            let answer = b"Some real reply following the push reply";
+            if !pushed_first {
+                reply.bulk(answer);
+            }
             reply.push(2);
             reply.bulk(b"server-cpu-usage");
             reply.integer(42);
+            if pushed_first {
+                reply.bulk(answer);
+            }
         }
         b"verbatim" => reply.verbatim(b"This is a verbatim\nstring"),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
@@ -112,7 +160,7 @@ fn protocol(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         b"false" => reply.boolean(false),
         _ => {
             return Err(CommandError::fixed(
-                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
             ));
         }
     }

@@ -36,10 +36,13 @@ fn name_of(code: &[u8]) -> Result<Blob, CommandError> {
     let rest = code.strip_prefix(b"#!").ok_or(missing)?;
     let end = rest.iter().position(|byte| *byte == b'\n');
     let line = end.and_then(|end| rest.get(..end)).ok_or(CommandError::fixed("ERR Invalid library metadata"))?;
-    let mut words = line.split(u8::is_ascii_whitespace);
-    let engine = words.next().unwrap_or_default();
-    let mut name = None;
-    for word in words.filter(|word| !word.is_empty()) {
+    // Words may stand in quotes, as in a configuration file.
+    let words = crate::engine::config::split(line).ok_or(CommandError::fixed("ERR Invalid library metadata"))?;
+    let mut words = words.iter().map(Vec::as_slice);
+    let engine =
+        if line.first().is_some_and(u8::is_ascii_whitespace) { &[][..] } else { words.next().unwrap_or_default() };
+    let mut name: Option<&[u8]> = None;
+    for word in words {
         let value = word.split_at_checked(5).filter(|(key, _)| key.eq_ignore_ascii_case(b"name="));
         let Some((_, value)) = value else {
             let word = String::from_utf8_lossy(word);
@@ -282,16 +285,25 @@ fn functions(reply: &mut Reply, functions: &[crate::engine::script::Told<'_>]) {
 fn stats(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     let count = context.engine.functions.len();
     #[cfg(feature = "scripts")]
-    let functions = {
-        let engine = &mut *context.engine;
-        engine.scripts.sync(&engine.functions, engine.dialect);
-        engine.scripts.functions()
+    let functions = match &context.engine.busy {
+        Some(busy) => busy.functions,
+        None => {
+            let engine = &mut *context.engine;
+            engine.scripts.sync(&engine.functions, engine.dialect);
+            engine.scripts.functions()
+        }
     };
     #[cfg(not(feature = "scripts"))]
     let functions = 0;
     let reply = &mut *context.reply;
     reply.map(2);
     reply.bulk(b"running_script");
+    #[cfg(feature = "scripts")]
+    match &context.engine.busy {
+        Some(busy) => busy.tell(reply),
+        None => reply.null(),
+    }
+    #[cfg(not(feature = "scripts"))]
     reply.null();
     reply.bulk(b"engines");
     reply.map(1);
@@ -304,6 +316,14 @@ fn stats(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     Ok(())
 }
 
+#[cfg(feature = "scripts")]
+fn kill(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    context.engine.kill_script(true)?;
+    context.reply.ok();
+    Ok(())
+}
+
+#[cfg(not(feature = "scripts"))]
 fn kill(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
     Err(CommandError::fixed("NOTBUSY No scripts in execution right now."))
 }

@@ -327,7 +327,8 @@ fn swapdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         number.ok_or(CommandError::fixed("ERR DB index is out of range"))
     };
     let (one, other) = (known(one)?, known(other)?);
-    context.engine.keyspace.swap(one, other);
+    let now = context.now;
+    context.engine.swap(one, other, now);
     context.changes += 1;
     context.reply.ok();
     Ok(())
@@ -347,7 +348,7 @@ fn flushdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let db = context.session.db;
     // Before 7.0 nothing was told of a database that was empty.
     let told = context.engine.dialect.since(7, 0) || context.engine.keyspace.size(db).keys > 0;
-    context.engine.flush(db);
+    context.engine.flush(db, context.now);
     context.engine.invalidate_all();
     context.changes += u64::from(told);
     context.reply.ok();
@@ -357,7 +358,7 @@ fn flushdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn flushall(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     flush_mode(args)?;
     for db in 0..context.engine.keyspace.databases() {
-        context.engine.flush(db);
+        context.engine.flush(db, context.now);
     }
     context.engine.invalidate_all();
     context.changes += 1;
@@ -392,11 +393,19 @@ fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (now, db) = (context.now, context.session.db);
     let options = super::scan::Options::read(args, 1, true)?;
     let keyspace = &context.engine.keyspace;
+    let mut expired = Vec::new();
     let (next, found) = options.walk(keyspace.size(db).keys, |index| {
         let (key, entry) = keyspace.by_index(db, index)?;
-        (!entry.is_expired(now) && options.wants_type(entry.value.type_name()) && options.matches(key))
-            .then(|| key.clone())
+        if !options.wants_type(entry.value.type_name()) || !options.matches(key) {
+            return None;
+        }
+        if entry.is_expired(now) {
+            expired.push(key.clone());
+            return None;
+        }
+        Some(key.clone())
     });
+    expired.iter().for_each(|key| context.expire_met(key));
     context.reply.array(2);
     context.reply.bulk(next.to_string().as_bytes());
     context.reply.array(found.len());
@@ -408,7 +417,7 @@ fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn randomkey(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     let (now, db) = (context.now, context.session.db);
-    let keys = context.engine.keyspace.size(db).keys;
+    let mut keys = context.engine.keyspace.size(db).keys;
     for _ in 0..100 {
         let index = context.engine.random.below(keys);
         match context.engine.keyspace.by_index(db, index) {
@@ -416,7 +425,11 @@ fn randomkey(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
                 context.reply.bulk(key);
                 return Ok(());
             }
-            Some(_) => {}
+            Some((key, _)) => {
+                let key = key.clone();
+                context.expire_met(&key);
+                keys = context.engine.keyspace.size(db).keys;
+            }
             None => break,
         }
     }
@@ -425,6 +438,17 @@ fn randomkey(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
 }
 
 impl Context<'_> {
+    /// A walk through the keys has met one that has expired: a master deletes it. That is an effect of its own, and none of
+    /// a unit with others'.
+    fn expire_met(&mut self, key: &[u8]) {
+        if !self.engine.is_replica() {
+            self.engine.expire(self.session.db, key);
+            if !self.is_in_transaction() {
+                self.engine.end_unit(self.now);
+            }
+        }
+    }
+
     /// Does something in another database.
     fn in_database<T>(&mut self, db: usize, act: impl FnOnce(&mut Self) -> T) -> T {
         let own = std::mem::replace(&mut self.session.db, db);

@@ -2,8 +2,10 @@
 
 use super::{Context, Flag, Keys, Outcome, Spec, help};
 use crate::engine::args::Args;
+use crate::engine::core::Engine;
+use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
-use crate::engine::value::{Text, Value};
+use crate::engine::value::{List, Text, Value};
 
 const READ: &[Flag] = &[Flag::Read];
 const HELP: &[Flag] = &[Flag::Loading, Flag::Stale];
@@ -23,33 +25,86 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("MEMORY|HELP", 2, HELP, Keys::NONE, help),
 ];
 
+/// How large a collection may be to be packed, by the configuration and by the version's own rules.
+struct Limits {
+    dialect: Dialect,
+    hash: (usize, usize),
+    sorted_set: (usize, usize),
+    set: (usize, usize),
+    integers: usize,
+    list: i64,
+}
+
+impl Limits {
+    fn of(engine: &Engine) -> Self {
+        let number = |name: &str| usize::try_from(engine.config.number(name)).unwrap_or(usize::MAX);
+        let both = |entries: &str, value: &str| (number(entries), number(value));
+        Self {
+            dialect: engine.dialect,
+            hash: both("hash-max-listpack-entries", "hash-max-listpack-value"),
+            sorted_set: both("zset-max-listpack-entries", "zset-max-listpack-value"),
+            set: both("set-max-listpack-entries", "set-max-listpack-value"),
+            integers: number("set-max-intset-entries"),
+            list: engine.config.number("list-max-listpack-size"),
+        }
+    }
+
+    /// Packed collections have another name since 7.0.
+    fn packed(&self) -> &'static str {
+        if self.dialect.since(7, 0) { "listpack" } else { "ziplist" }
+    }
+
+    /// Since 7.2 a list that is no longer than a node of a quicklist is none.
+    fn is_packed(&self, list: &List) -> bool {
+        // An element takes its length, which is told twice, and its kind besides.
+        let bytes = || list.iter().map(|element| element.len() + 11).sum::<usize>();
+        self.dialect.since(7, 2)
+            && match self.list {
+                most @ 1.. => list.len() as i64 <= most && bytes() <= 8192,
+                size => bytes() <= 2048 << size.saturating_neg().clamp(1, 5),
+            }
+    }
+}
+
 /// The name that OBJECT ENCODING gives. Values have one form each here; what is told is how a server would hold one of
 /// this size.
-pub(super) fn encoding(value: &Value) -> &'static str {
+pub(super) fn encoding(value: &Value, engine: &Engine) -> &'static str {
+    let limits = Limits::of(engine);
     match value {
         Value::String(Text::Integer(_)) => "int",
-        Value::String(text) if text.len() <= 44 => "embstr",
+        // What was changed in place has no room beside its head.
+        Value::String(Text::Bytes(bytes)) if bytes.len() <= 44 => "embstr",
         Value::String(_) => "raw",
-        Value::List(list) if list.iter().map(|element| element.len() + 11).sum::<usize>() <= 8192 => "listpack",
+        Value::List(list) if limits.is_packed(list) => "listpack",
         Value::List(_) => "quicklist",
-        Value::Set(set)
-            if set.len() <= 512 && set.iter().all(|member| crate::engine::value::integer(member).is_some()) =>
-        {
-            "intset"
+        Value::Set(set) => {
+            let (entries, longest) = limits.set;
+            if set.is_integers() && set.len() <= limits.integers {
+                "intset"
+            } else if limits.dialect.since(7, 2)
+                && set.len() <= entries
+                && set.iter().all(|member| member.len() <= longest)
+            {
+                "listpack"
+            } else {
+                "hashtable"
+            }
         }
-        Value::Set(set) if set.len() <= 128 && set.iter().all(|member| member.len() <= 64) => "listpack",
-        Value::Set(_) => "hashtable",
-        Value::SortedSet(set) if set.len() <= 128 && set.ranked().iter().all(|scored| scored.member.len() <= 64) => {
-            "listpack"
+        Value::SortedSet(set) => {
+            let (entries, longest) = limits.sorted_set;
+            let short = || set.ranked().iter().all(|scored| scored.member.len() <= longest);
+            if set.len() <= entries && short() { limits.packed() } else { "skiplist" }
         }
-        Value::SortedSet(_) => "skiplist",
-        Value::Hash(hash)
-            if hash.fields.len() <= 512
-                && hash.fields.iter().all(|(name, field)| name.len() <= 64 && field.value.len() <= 64) =>
-        {
-            if hash.volatile > 0 { "listpackex" } else { "listpack" }
+        Value::Hash(hash) => {
+            let (entries, longest) = limits.hash;
+            let short =
+                || hash.fields.iter().all(|(name, field)| name.len() <= longest && field.value.len() <= longest);
+            match hash.fields.len() <= entries && short() {
+                true if hash.volatile > 0 => "listpackex",
+                true => limits.packed(),
+                false => "hashtable",
+            }
         }
-        Value::Hash(_) => "hashtable",
         Value::Stream(_) => "stream",
         Value::Opaque(_) => "raw",
     }
@@ -65,14 +120,23 @@ fn of_key(context: &mut Context<'_>, args: Args<'_>, tell: impl FnOnce(&mut Cont
 }
 
 fn tell_encoding(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let name = context.value(args.get(2)).map(encoding);
+    let db = context.session.db;
+    let there = context.exists(args.get(2));
+    let entry = context.engine.keyspace.get(db, args.get(2)).filter(|_| there);
+    let name = entry.map(|entry| encoding(&entry.value, context.engine));
     context.reply.bulk_or_null(name.map(str::as_bytes));
     Ok(())
 }
 
 fn refcount(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    // Small numbers were one object for all keys that have them, unless their use is looked at one by one.
+    let counted = context.engine.config.size("maxmemory") > 0
+        && ["-lru", "-lfu"].iter().any(|end| context.engine.config.get("maxmemory-policy").ends_with(end));
+    let shares =
+        !counted && !context.engine.dialect.is_valkey_since(8, 0) && !context.engine.dialect.is_redis_since(8, 0);
     of_key(context, args, |context| {
-        context.reply.integer(1);
+        let shared = matches!(context.value(args.get(2)), Some(Value::String(Text::Integer(0..=9999))));
+        context.reply.integer(if shared && shares { i32::MAX.into() } else { 1 });
         Ok(())
     })
 }

@@ -103,6 +103,8 @@ fn show(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn kill(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    Err(CommandError::fixed("NOTBUSY No scripts in execution right now."))
+fn kill(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    context.engine.kill_script(false)?;
+    context.reply.ok();
+    Ok(())
 }

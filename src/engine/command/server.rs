@@ -13,6 +13,8 @@ const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript
 const ANYTIME: &[Flag] = &[Flag::Loading, Flag::Stale];
 const ANYWHERE: &[Flag] = &[Flag::Fast, Flag::Loading, Flag::Stale];
 
+const CLUSTER: &[Flag] = &[Flag::Admin, Flag::Stale];
+
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("INFO", -1, ANYTIME, Keys::NONE, info),
     Spec { arity: -1, handler: command, ..Spec::container("COMMAND", ANYTIME, Keys::NONE) },
@@ -33,6 +35,25 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("MODULE|LIST", 2, &[Flag::Admin, Flag::NoScript], Keys::NONE, module_list),
     Spec::new("MODULE|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
     Spec::container("CLUSTER", &[Flag::Admin, Flag::Stale], Keys::NONE).since(3, 0),
+    Spec::new("CLUSTER|ADDSLOTS", -3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|ADDSLOTSRANGE", -4, CLUSTER, Keys::NONE, no_cluster).since(7, 0),
+    Spec::new("CLUSTER|BUMPEPOCH", 2, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|COUNT-FAILURE-REPORTS", 3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|COUNTKEYSINSLOT", 3, &[Flag::Stale], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|DELSLOTS", -3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|DELSLOTSRANGE", -4, CLUSTER, Keys::NONE, no_cluster).since(7, 0),
+    Spec::new("CLUSTER|FAILOVER", -2, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|FLUSHSLOTS", 2, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|FORGET", 3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|GETKEYSINSLOT", 4, &[Flag::Stale], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|LINKS", 2, &[Flag::Stale], Keys::NONE, no_cluster).since(7, 0),
+    Spec::new("CLUSTER|MEET", -4, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|REPLICAS", 3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|RESET", -2, &[Flag::Admin, Flag::Stale, Flag::NoScript], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|SAVECONFIG", 2, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|SET-CONFIG-EPOCH", 3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|SETSLOT", -4, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|SLAVES", 3, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|INFO", 2, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|NODES", 2, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|SLOTS", 2, &[Flag::Stale], Keys::NONE, no_cluster),

@@ -114,8 +114,8 @@ fn smove(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         context.settle(source);
         let added = context.set_or_new(target)?.insert(member.into());
         context.changed(source, 1);
-        context.changed(target, 0);
         if added {
+            context.changed(target, 0);
             context.notify(Class::Set, "sadd", target);
         }
     }
@@ -172,7 +172,10 @@ fn spop_some(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let mut random = context.engine.random.clone();
     let mut taken: Vec<Blob> = Vec::with_capacity(count);
     if let Some(set) = context.set_mut(key)? {
-        taken.extend((0..count).filter_map(|_| set.swap_remove_index(random.below(set.len()))));
+        taken.extend((0..count).filter_map(|_| {
+            let at = random.below(set.len());
+            set.swap_remove_index(at)
+        }));
     }
     context.engine.random = random;
     context.changed(key, taken.len() as u64);

@@ -132,6 +132,7 @@ fn sort_ro(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn run(context: &mut Context<'_>, args: Args<'_>, may_store: bool) -> Outcome {
     let mut options = Options::read(args, may_store)?;
+    let in_script = context.session.in_script;
     let mut sorts = options.by.is_none_or(|pattern| pattern.contains(&b'*'));
     context.reading_to_store(|context| context.exists(args.get(1)));
     context.counts = false;
@@ -140,8 +141,8 @@ fn run(context: &mut Context<'_>, args: Args<'_>, may_store: bool) -> Outcome {
         Some(Value::List(list)) if !sorts && options.descending => list.iter().rev().cloned().collect(),
         Some(Value::List(list)) => list.iter().cloned().collect(),
         Some(Value::Set(set)) => {
-            // What is stored must be the same on every replica, and sets have no order.
-            if !sorts && options.target.is_some() {
+            // What is stored, or a script sees, must be the same on every replica, and sets have no order.
+            if !sorts && (options.target.is_some() || in_script) {
                 (sorts, options.alphabetical, options.by) = (true, true, None);
             }
             set.iter().cloned().collect()

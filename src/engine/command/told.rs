@@ -90,7 +90,30 @@ const MORE: &[(&str, Which, &[&str])] = &[
             "ZUNIONSTORE",
         ],
     ),
-    ("no_async_loading", SINCE_7_0, &["BGSAVE", "PSYNC", "REPLICAOF", "SAVE", "SLAVEOF", "SYNC"]),
+    (
+        "no_async_loading",
+        SINCE_7_0,
+        &[
+            "BGSAVE",
+            "CLUSTER|ADDSLOTS",
+            "CLUSTER|ADDSLOTSRANGE",
+            "CLUSTER|BUMPEPOCH",
+            "CLUSTER|DELSLOTS",
+            "CLUSTER|DELSLOTSRANGE",
+            "CLUSTER|FAILOVER",
+            "CLUSTER|FLUSHSLOTS",
+            "CLUSTER|FORGET",
+            "CLUSTER|MEET",
+            "CLUSTER|SAVECONFIG",
+            "CLUSTER|SET-CONFIG-EPOCH",
+            "CLUSTER|SETSLOT",
+            "PSYNC",
+            "REPLICAOF",
+            "SAVE",
+            "SLAVEOF",
+            "SYNC",
+        ],
+    ),
     ("no_mandatory_keys", SINCE_7_0, &["EVAL", "EVALSHA", "EVALSHA_RO", "EVAL_RO", "FCALL", "FCALL_RO"]),
     ("no_multi", SINCE_7_0, &["PSYNC", "SAVE", "SHUTDOWN", "SYNC"]),
     ("no_multi", VALKEY, &["MULTI", "WATCH"]),
@@ -159,12 +182,25 @@ pub(super) fn flags(spec: &Spec, dialect: Dialect) -> Vec<&'static str> {
     own.chain(more.map(|(word, ..)| *word)).collect()
 }
 
-#[cfg(feature = "scripts")]
 impl Spec {
     fn has_more(&self, word: &str, dialect: Dialect) -> bool {
         MORE.iter().any(|(flag, which, names)| *flag == word && which(dialect) && names.contains(&self.name))
     }
 
+    /// Whether it cannot be queued in such a server.
+    pub(in crate::engine) fn is_denied_in_transactions(&self, dialect: Dialect) -> bool {
+        !self.has(Flag::Write) && !self.has(Flag::Read) && self.has_more("no_multi", dialect)
+    }
+
+    /// Whether it runs while a script does that takes too long. (Before 7.0 COMMAND did not tell.)
+    #[cfg(feature = "scripts")]
+    pub(in crate::engine) fn runs_while_busy(&self, dialect: Dialect) -> bool {
+        self.has_more("allow_busy", if dialect.since(7, 0) { dialect } else { Dialect::DEFAULT })
+    }
+}
+
+#[cfg(feature = "scripts")]
+impl Spec {
     /// Whether scripts may not call it in such a server.
     pub(in crate::engine) fn is_denied_to_scripts(&self, dialect: Dialect) -> bool {
         self.has(Flag::NoScript) || (self.has(Flag::Blocking) && self.has_more("noscript", dialect))

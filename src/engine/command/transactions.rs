@@ -39,7 +39,7 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     let Some(queue) = context.session.queue.take() else {
         return Err(CommandError::fixed("ERR EXEC without MULTI"));
     };
-    let broken = context.engine.is_broken(context.session);
+    let broken = context.engine.is_broken(context.session, context.now);
     context.engine.unwatch(context.session);
     if queue.broken {
         return Err(CommandError::fixed("EXECABORT Transaction discarded because of previous errors."));
@@ -54,9 +54,6 @@ fn exec(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     for index in 0..queue.commands.len() {
         let args = queue.get(index);
         match context.engine.called(args) {
-            Ok(spec) if context.engine.is_replica() && spec.has(Flag::Write) => {
-                context.reply.error(&CommandError::READ_ONLY);
-            }
             Ok(spec) => {
                 let before = context.reply.len();
                 let asked = context.engine.run(spec, context.session, args, context.reply, Origin::Client, context.now);
@@ -77,7 +74,7 @@ fn watch(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(CommandError::fixed("ERR WATCH inside MULTI is not allowed"));
     }
     for key in args.from(1) {
-        context.engine.watch(context.session, key);
+        context.engine.watch(context.session, key, context.now);
     }
     context.reply.ok();
     Ok(())

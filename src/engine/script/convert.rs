@@ -1,10 +1,10 @@
 //! Replies as values of scripts, and values of scripts as replies.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use mlua::{Lua, Table, Value};
 
-use crate::bounds::{SCRIPT_DEPTH, SCRIPT_REPLY, SCRIPT_VALUES};
+use crate::bounds::{SCRIPT_DEPTH, SCRIPT_LOG, SCRIPT_REPLY, SCRIPT_VALUES};
 use crate::engine::args;
 use crate::engine::dialect::Dialect;
 use crate::engine::error::CommandError;
@@ -94,10 +94,16 @@ pub(super) struct Answer {
     /// The script has asked for RESP3, so that its booleans are ones.
     pub(super) booleans: bool,
     /// How many values it has so far.
-    pub(super) values: Cell<usize>,
+    values: Cell<usize>,
+    /// Errors in it that nobody has counted.
+    pub(super) errors: RefCell<Vec<CommandError>>,
 }
 
 impl Answer {
+    pub(super) fn new(dialect: Dialect, booleans: bool) -> Self {
+        Self { dialect, booleans, values: Cell::new(0), errors: RefCell::default() }
+    }
+
     /// Writes a value as the reply that it stands for.
     pub(super) fn write(&self, reply: &mut Reply, value: &Value) -> mlua::Result<()> {
         self.value(reply, value, 0)
@@ -126,7 +132,14 @@ impl Answer {
 
     fn table(&self, reply: &mut Reply, table: &Table, depth: usize) -> mlua::Result<()> {
         if let Value::String(text) = table.raw_get("err")? {
-            reply.error(&CommandError::new(text.to_string_lossy()));
+            let error = CommandError::new(text.to_string_lossy());
+            reply.error(&error);
+            if self.dialect.since(7, 0)
+                && table.raw_get::<Value>("ignore_error_stats_update")? != Value::Boolean(true)
+                && self.errors.borrow().len() < SCRIPT_LOG
+            {
+                self.errors.borrow_mut().push(error);
+            }
             return Ok(());
         }
         if let Value::String(text) = table.raw_get("ok")? {

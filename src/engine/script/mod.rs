@@ -293,7 +293,8 @@ impl Scripts {
         let made = sandbox.compile(body, "@user_function");
         let made = made.map_err(|problem| CommandError::new(format!("ERR Error compiling function: {problem}")))?;
         sandbox.shared.most_slices.set(SCRIPT_LOAD_SLICES);
-        sandbox.shared.killed_by.set("FUNCTION LOAD timeout");
+        sandbox.shared.bound_words.set("FUNCTION LOAD timeout");
+        sandbox.shared.attended.set(false);
         let registered = sandbox.load(&made);
         registered.map_err(|failure| {
             let text = failure.text;

@@ -1,24 +1,25 @@
 //! Runs a script for a client or for the master: calls commands for it, answers with what it gives, and sees to its
 //! effects.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
-use mlua::{Lua, MultiValue, Value};
+use mlua::{Lua, Value};
 
 use super::convert::{Answer, to_lua};
 use super::random::Lrand48;
-use super::sandbox::{ANSWERED, CALL, FINE, Failure, REFUSED, Shared, TO_REPLICAS};
+use super::sandbox::{ANSWERED, ATTEND, CALL, FINE, Failure, REFUSED, Shared, TO_REPLICAS, coded};
 use super::{Flags, OLD, Scripts, digest, sha1_hex};
-use crate::engine::args::{Args, Ranges};
+use crate::engine::args::Args;
+use crate::engine::busy::Begun;
 use crate::engine::command::{Flag, Outcome, Spec};
 use crate::engine::context::{Context, Origin};
 use crate::engine::core::answer_nothing;
-use crate::engine::dialect::Dialect;
+use crate::engine::dialect::{Dialect, Family};
 use crate::engine::error::CommandError;
-use crate::engine::number::{score_text, seventeen};
+use crate::engine::eviction::NO_MEMORY;
+use crate::engine::guards::{NO_REPLICAS, STALE};
 use crate::engine::reply::Reply;
-use crate::resp::{encode_bulk, encode_head};
+use crate::engine::value::Blob;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,7 @@ fn eval_with(
     }
     let (work, flags) = scripts.ready(sha, dialect, of_master)?;
     check(context, flags, read_only)?;
+    let functions = scripts.functions();
     let side = if of_master { &scripts.masters } else { &scripts.own };
     let Some(sandbox) = &side.sandbox else {
         return Err(CommandError::fixed("ERR no interpreter"));
@@ -87,10 +89,11 @@ fn eval_with(
     }
     sandbox.shared.whole.set(whole);
     sandbox.shared.most_slices.set(scripts.most_slices);
-    let mut run = Run::new(context, sandbox.shared.clone(), rules, flags, read_only);
+    let what = What { args, name: named.as_bytes(), of_function: false, functions };
+    let mut run = Run::new(context, sandbox.shared.clone(), rules, flags, read_only, what);
     let before = run.begin();
     let words = args.from(3);
-    let value = sandbox.run(&work, true, words.clone().take(keys), words.skip(keys), |lua, words| run.way(lua, words));
+    let value = sandbox.run(&work, true, words.clone().take(keys), words.skip(keys), |lua, asked| run.way(lua, asked));
     let outcome = run.end(before, value, &named);
     let whole = sandbox.shared.whole.get();
     if !whole {
@@ -124,28 +127,61 @@ fn fcall_with(scripts: &Scripts, context: &mut Context<'_>, args: Args<'_>, read
     sandbox.shared.whole.set(false);
     sandbox.shared.most_slices.set(scripts.most_slices);
     let name = String::from_utf8_lossy(&function.name).into_owned();
-    let mut run = Run::new(context, sandbox.shared.clone(), dialect, Some(function.flags), read_only);
+    let what = What { args, name: &function.name, of_function: true, functions: scripts.functions() };
+    let mut run = Run::new(context, sandbox.shared.clone(), dialect, Some(function.flags), read_only, what);
     let before = run.begin();
     let words = args.from(3);
     let (keys, rest) = (words.clone().take(keys), words.skip(keys));
-    let value = sandbox.run(&function.work, false, keys, rest, |lua, words| run.way(lua, words));
+    let value = sandbox.run(&function.work, false, keys, rest, |lua, asked| run.way(lua, asked));
     run.end(before, value, &name)
 }
 
 /// Whether a script that says what it does may run at all.
 fn check(context: &Context<'_>, flags: Option<Flags>, read_only: bool) -> Outcome {
-    let Some(flags) = flags else { return Ok(()) };
-    if flags.has(Flags::NO_WRITES) {
-        return Ok(());
+    let (engine, of_master) = (&*context.engine, context.origin == Origin::Master);
+    let stale = !of_master && engine.is_stale();
+    let Some(flags) = flags else { return if stale { Err(STALE) } else { Ok(()) } };
+    let valkey = engine.dialect.family == Family::Valkey;
+    if stale && !flags.has(Flags::ALLOW_STALE) {
+        return Err(CommandError::fixed(
+            "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script.",
+        ));
     }
-    let engine = &*context.engine;
-    if engine.is_replica() && engine.config.flag("replica-read-only") && context.origin == Origin::Client {
-        return Err(CommandError::fixed("READONLY Can not run script with write flag on readonly replica"));
+    if !flags.has(Flags::NO_WRITES) {
+        if !of_master && engine.is_read_only() {
+            return Err(CommandError::fixed("READONLY Can not run script with write flag on readonly replica"));
+        }
+        if !of_master && engine.saving.failed && !engine.is_replica() && engine.cannot_save() {
+            return Err(CommandError::new(format!(
+                "MISCONF {} is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.",
+                if valkey { "Valkey" } else { "Redis" }
+            )));
+        }
+        if read_only {
+            return Err(CommandError::fixed("ERR Can not execute a script with write flag using *_ro command."));
+        }
+        if !of_master && engine.lacks_replicas(context.now) {
+            return Err(NO_REPLICAS);
+        }
     }
-    if read_only {
-        return Err(CommandError::fixed("ERR Can not execute a script with write flag using *_ro command."));
+    if !of_master && !flags.has(Flags::ALLOW_OOM) && !flags.has(Flags::NO_WRITES) && engine.full {
+        return Err(CommandError::fixed(
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+        ));
     }
     Ok(())
+}
+
+/// What runs.
+#[derive(Clone, Copy)]
+struct What<'a> {
+    /// The command that runs it.
+    args: Args<'a>,
+    /// The function's name, or the script's digest.
+    name: &'a [u8],
+    of_function: bool,
+    /// How many functions there are.
+    functions: usize,
 }
 
 /// A script under way.
@@ -155,6 +191,11 @@ struct Run<'a, 'e> {
     /// By whose rules.
     rules: Dialect,
     read_only: bool,
+    /// Memory does not matter to it.
+    allow_oom: bool,
+    what: What<'a>,
+    /// The dialect of all others.
+    dialect: Dialect,
     /// It has called a command whose answer is not always the same.
     random: bool,
     /// It has called a command that writes.
@@ -166,8 +207,6 @@ struct Run<'a, 'e> {
     /// The database of who runs it.
     own_db: usize,
     changed: u64,
-    wire: Vec<u8>,
-    ranges: Ranges,
     reply: Vec<u8>,
 }
 
@@ -187,7 +226,11 @@ impl<'a, 'e> Run<'a, 'e> {
         rules: Dialect,
         flags: Option<Flags>,
         read_only: bool,
+        what: What<'a>,
     ) -> Self {
+        let allow_oom = flags.is_some_and(|flags| flags.has(Flags::ALLOW_OOM) || flags.has(Flags::NO_WRITES));
+        let dialect = context.engine.dialect;
+        shared.attended.set(context.engine.attendant.is_some());
         let read_only = read_only || flags.is_some_and(|flags| flags.has(Flags::NO_WRITES));
         shared.wrote.set(false);
         Self {
@@ -195,14 +238,15 @@ impl<'a, 'e> Run<'a, 'e> {
             shared,
             rules,
             read_only,
+            allow_oom,
+            what,
+            dialect,
             random: false,
             wrote: false,
             opened: false,
             in_transaction: false,
             own_db: 0,
             changed: 0,
-            wire: Vec::new(),
-            ranges: Ranges::new(),
             reply: Vec::new(),
         }
     }
@@ -229,6 +273,7 @@ impl<'a, 'e> Run<'a, 'e> {
         (session.db, session.resp3, session.executes) = (before.db, before.resp3, before.executes);
         engine.dialect = before.dialect;
         engine.stream.set_muted(false);
+        engine.is_idle_again();
         if self.opened {
             engine.stream.push(before.db, [&b"EXEC"[..]].into_iter());
         }
@@ -243,10 +288,15 @@ impl<'a, 'e> Run<'a, 'e> {
         }
         let failure = match value {
             Ok(value) => {
-                let answer = Answer { dialect: self.rules, booleans: self.shared.resp3.get(), values: Cell::new(0) };
+                let answer = Answer::new(self.rules, self.shared.resp3.get());
                 let written = self.context.reply.len();
                 match answer.write(self.context.reply, &value) {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => {
+                        for error in answer.errors.take() {
+                            self.context.engine.count_error(&error);
+                        }
+                        return Ok(());
+                    }
                     Err(error) => {
                         self.context.reply.truncate(written);
                         Failure { text: super::thrown::words(&error), raw: true, ..Failure::default() }
@@ -281,22 +331,21 @@ impl<'a, 'e> Run<'a, 'e> {
     }
 
     /// Does what a script asks for.
-    fn way(&mut self, lua: &Lua, mut words: MultiValue) -> mlua::Result<(i64, Value)> {
-        let asked = words.pop_front();
-        let text = |text: &str| Ok::<_, mlua::Error>(Value::String(lua.create_string(text)?));
-        if !self.encode(&words) {
-            let old = "Lua redis() command arguments must be strings or integers";
-            let new = "Lua redis lib command arguments must be strings or integers";
-            let valkey = "Command arguments must be strings or integers";
-            return Ok((REFUSED, text(self.say([old, new, valkey]))?));
+    fn way(&mut self, lua: &Lua, asked: i64) -> mlua::Result<(i64, Value)> {
+        if asked == ATTEND {
+            self.attend();
+            return Ok((FINE, Value::Nil));
         }
-        drop(words);
-        let (wire, ranges) = (std::mem::take(&mut self.wire), std::mem::take(&mut self.ranges));
-        let args = Args::new(&wire, &ranges, Some(&wire));
+        let text = |text: &str| Ok::<_, mlua::Error>(Value::String(lua.create_string(text)?));
+        let words = self.shared.words.take();
+        let args = Args::new(&words.wire, &words.ranges, Some(&words.wire));
         let answer = match asked {
-            Some(Value::Integer(CALL)) => match self.find(args) {
+            CALL => match self.find(args) {
                 Ok(spec) => self.call(lua, spec, args),
-                Err(problem) => Ok((REFUSED, text(&problem)?)),
+                Err(problem) => {
+                    self.count_refused(args, &problem);
+                    Ok((REFUSED, text(&problem)?))
+                }
             },
             _ => match self.context.engine.called(args) {
                 Ok(spec) => Ok((FINE, Value::Boolean(self.may_run(spec, args)))),
@@ -307,44 +356,42 @@ impl<'a, 'e> Run<'a, 'e> {
                 }
             },
         };
-        (self.wire, self.ranges) = (wire, ranges);
+        self.shared.words.replace(words);
         answer
     }
 
-    /// Puts the words together as they would come on the wire; tells whether all of them are such.
-    fn encode(&mut self, words: &MultiValue) -> bool {
-        self.wire.clear();
-        self.ranges.clear();
-        encode_head(&mut self.wire, b'*', words.len() as u64);
-        for word in words {
-            let number;
-            let place = match word {
-                Value::String(text) => {
-                    let text = text.as_bytes();
-                    encode_bulk(&mut self.wire, &text);
-                    text.len()
-                }
-                Value::Integer(whole) => {
-                    number = self.number(*whole as f64);
-                    encode_bulk(&mut self.wire, &number);
-                    number.len()
-                }
-                Value::Number(fraction) => {
-                    number = self.number(*fraction);
-                    encode_bulk(&mut self.wire, &number);
-                    number.len()
-                }
-                _ => return false,
-            };
-            let end = self.wire.len() - 2;
-            self.ranges.push((end - place, end));
+    /// Since 7.0 what a script is refused counts as what a client is.
+    #[cold]
+    fn count_refused(&mut self, args: Args<'_>, problem: &str) {
+        if !self.rules.since(7, 0) || self.context.origin == Origin::Master {
+            return;
         }
-        true
+        self.context.engine.count_error(&CommandError::new(coded(problem)));
+        if let Ok(spec) = self.context.engine.called(args) {
+            self.context.engine.measures.reject(spec);
+        }
     }
 
-    /// A number as an argument.
-    fn number(&self, number: f64) -> crate::engine::number::SmallText {
-        if self.rules.since(7, 2) { score_text(number, self.rules) } else { seventeen(number) }
+    /// The script has run for a while: others are looked after, if that is too long.
+    fn attend(&mut self) {
+        let Context { engine, session, origin, now, .. } = &mut *self.context;
+        let (what, wrote) = (self.what, self.wrote);
+        let (resp3, executes) = (session.resp3, session.executes);
+        engine.dialect = self.dialect;
+        let killed = engine.attend(&|| Begun {
+            of_function: what.of_function,
+            origin: *origin,
+            wrote,
+            name: what.name.into(),
+            command: what.args.from(0).map(Blob::from).collect(),
+            since: *now,
+            functions: what.functions,
+        });
+        engine.dialect = self.rules;
+        (session.resp3, session.executes) = (resp3, executes);
+        if let Some(words) = killed {
+            self.shared.kill(words);
+        }
     }
 
     fn may_run(&self, spec: &Spec, args: Args<'_>) -> bool {
@@ -381,11 +428,14 @@ impl<'a, 'e> Run<'a, 'e> {
                 "Wrong number of args calling command from script",
             ]);
         }
-        if spec.is_denied_to_scripts(self.rules) {
+        if spec.is_denied_to_scripts(self.rules) && !engine.scripts_may_all {
             let new = "This Redis command is not allowed from script";
             let valkey =
                 if self.rules.is_valkey_since(9, 0) { "This Valkey command is not allowed from script" } else { new };
             return told(["This Redis command is not allowed from scripts", new, valkey]);
+        }
+        if !of_master && !spec.has(Flag::Stale) && engine.is_stale() && modern {
+            return Err("Can not execute the command on a stale replica".to_owned());
         }
         if !of_master && !self.may_run(spec, args) {
             return Err(self.no_permission(spec));
@@ -398,9 +448,12 @@ impl<'a, 'e> Run<'a, 'e> {
             if self.shared.whole.get() && self.random && !of_master {
                 return Err("Write commands not allowed after non deterministic commands. Call redis.replicate_commands() at the start of your script in order to switch to single commands replication mode.".to_owned());
             }
-            if engine.is_replica() && engine.config.flag("replica-read-only") && !of_master {
-                return Err("-READONLY You can't write against a read only replica.".to_owned());
+            if !of_master && let Err(error) = engine.refuses_writes(self.context.now) {
+                return Err(format!("-{}", error.text()));
             }
+        }
+        if spec.has(Flag::DenyOom) && !self.wrote && !self.allow_oom && !of_master && engine.full {
+            return Err(format!("-{}", NO_MEMORY.text()));
         }
         Ok(spec)
     }
@@ -432,8 +485,10 @@ impl<'a, 'e> Run<'a, 'e> {
         engine.stream.set_muted(!goes);
         let mut reply = Reply::over(std::mem::take(&mut self.reply), self.shared.resp3.get());
         session.resp3 = self.shared.resp3.get();
+        session.in_script = true;
         let asked = engine.run(spec, session, args, &mut reply, *origin, *now);
         session.resp3 = false;
+        session.in_script = false;
         if asked.is_some() && reply.is_empty() {
             answer_nothing(args, &mut reply);
         }

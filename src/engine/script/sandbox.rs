@@ -11,14 +11,19 @@ use super::random::{Lrand48, MOST};
 use super::thrown::{self, Thrown, bad_argument, raise};
 use super::{Flags, bits, json, msgpack, pack};
 use crate::bounds::{SCRIPT_FUNCTIONS, SCRIPT_LOG, SCRIPT_MEMORY, SCRIPT_SLICE};
+use crate::engine::args::Ranges;
 use crate::engine::dialect::Dialect;
 use crate::engine::log::Level;
+use crate::engine::number::{score_text, seventeen};
 use crate::engine::value::Blob;
+use crate::resp::{encode_bulk, encode_head};
 
 /// What the scoped function, which is the way to the engine while a script runs, is asked for.
 pub(super) const CALL: i64 = 0;
 /// Whether a command may be called.
 pub(super) const MAY_CALL: i64 = 1;
+/// To look after others, since the script has run for a while.
+pub(super) const ATTEND: i64 = 2;
 
 /// What it answers: the value.
 pub(super) const FINE: i64 = 0;
@@ -47,12 +52,18 @@ pub(super) struct Shared {
     modern: bool,
     /// The way to the engine, while a script runs.
     way: RefCell<Option<Function>>,
+    /// The command that goes there.
+    pub(super) words: RefCell<Words>,
     /// Instructions run, in slices, and how many may be.
     pub(super) slices: Cell<u64>,
     pub(super) most_slices: Cell<u64>,
     pub(super) killed: Cell<bool>,
+    /// Who runs it is asked after each slice, and has no other bound.
+    pub(super) attended: Cell<bool>,
     /// What is said when it is.
     pub(super) killed_by: Cell<&'static str>,
+    /// What is said when it has run for longer than it may.
+    pub(super) bound_words: Cell<&'static str>,
     /// The script has asked for replies of RESP3.
     pub(super) resp3: Cell<bool>,
     /// Where effects go.
@@ -65,6 +76,44 @@ pub(super) struct Shared {
     pub(super) notes: RefCell<Vec<(Level, String)>>,
     /// A library is being loaded: its functions.
     registered: RefCell<Option<Vec<Registered>>>,
+}
+
+/// A command's words as they would come on the wire.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    pub(super) wire: Vec<u8>,
+    pub(super) ranges: Ranges,
+}
+
+impl Words {
+    /// Puts them together; tells whether all of them are such.
+    fn encode(&mut self, words: &MultiValue, dialect: Dialect) -> bool {
+        self.wire.clear();
+        self.ranges.clear();
+        encode_head(&mut self.wire, b'*', words.len() as u64);
+        for word in words {
+            let length = match word {
+                Value::String(text) => {
+                    let text = text.as_bytes();
+                    encode_bulk(&mut self.wire, &text);
+                    text.len()
+                }
+                Value::Integer(whole) => self.number(*whole as f64, dialect),
+                Value::Number(fraction) => self.number(*fraction, dialect),
+                _ => return false,
+            };
+            let end = self.wire.len() - 2;
+            self.ranges.push((end - length, end));
+        }
+        true
+    }
+
+    /// A number as an argument; gives its length.
+    fn number(&mut self, number: f64, dialect: Dialect) -> usize {
+        let text = if dialect.since(7, 2) { score_text(number, dialect) } else { seventeen(number) };
+        encode_bulk(&mut self.wire, &text);
+        text.len()
+    }
 }
 
 /// How a run ended in vain.
@@ -106,10 +155,13 @@ impl Sandbox {
             dialect,
             modern: dialect.since(7, 0),
             way: RefCell::new(None),
+            words: RefCell::default(),
             slices: Cell::new(0),
             most_slices: Cell::new(u64::MAX),
             killed: Cell::new(false),
+            attended: Cell::new(false),
             killed_by: Cell::new(""),
+            bound_words: Cell::new("Script killed: it has run for too long"),
             resp3: Cell::new(false),
             effects: Cell::new(TO_FILE | TO_REPLICAS),
             random: Cell::new(Lrand48::START),
@@ -147,7 +199,7 @@ impl Sandbox {
         is_script: bool,
         keys: impl Iterator<Item = &'a [u8]>,
         arguments: impl Iterator<Item = &'a [u8]>,
-        way: impl FnMut(&Lua, MultiValue) -> mlua::Result<(i64, Value)>,
+        way: impl FnMut(&Lua, i64) -> mlua::Result<(i64, Value)>,
     ) -> Result<Value, Failure> {
         self.begin();
         let run = if is_script { &self.run } else { &self.call };
@@ -231,8 +283,16 @@ impl Shared {
     /// So many instructions more have run.
     fn slice(&self) -> mlua::Result<VmState> {
         self.slices.set(self.slices.get() + 1);
-        if !self.killed.get() && self.slices.get() > self.most_slices.get() {
-            self.kill("Script killed: it has run for too long");
+        if !self.killed.get() {
+            let way = if self.attended.get() { self.way.borrow().clone() } else { None };
+            match way {
+                // It kills the script, if that is to end.
+                Some(way) => drop(way.call::<(i64, Value)>(ATTEND)),
+                None if self.slices.get() > self.most_slices.get() => {
+                    self.kill(self.bound_words.get());
+                }
+                None => {}
+            }
         }
         if self.killed.get() { Err(self.killed_error()) } else { Ok(VmState::Continue) }
     }
@@ -276,25 +336,39 @@ impl Shared {
         }
     }
 
+    /// A command's words are put where who does it looks for them.
+    fn say_words(&self, arguments: &MultiValue) -> Result<(), &'static str> {
+        let say = |words| Err(super::say(self.dialect, words));
+        if arguments.is_empty() {
+            return say([
+                "Please specify at least one argument for redis.call()",
+                "Please specify at least one argument for this redis lib call",
+                "Please specify at least one argument for this call",
+            ]);
+        }
+        if !self.words.borrow_mut().encode(arguments, self.dialect) {
+            return say([
+                "Lua redis() command arguments must be strings or integers",
+                "Lua redis lib command arguments must be strings or integers",
+                "Command arguments must be strings or integers",
+            ]);
+        }
+        Ok(())
+    }
+
     /// `redis.call` and `redis.pcall`.
-    fn ask(&self, lua: &Lua, mut arguments: MultiValue, raises: bool) -> mlua::Result<Value> {
+    fn ask(&self, lua: &Lua, arguments: MultiValue, raises: bool) -> mlua::Result<Value> {
         let way = self.way.borrow().clone();
         let Some(way) = way else {
             return Err(self.problem("redis.call/pcall can only be called inside a script invocation"));
         };
-        let (answer, value) = if arguments.is_empty() {
-            let text = super::say(
-                self.dialect,
-                [
-                    "Please specify at least one argument for redis.call()",
-                    "Please specify at least one argument for this redis lib call",
-                    "Please specify at least one argument for this call",
-                ],
-            );
-            (REFUSED, Value::String(lua.create_string(text)?))
-        } else {
-            arguments.push_front(Value::Integer(CALL));
-            way.call::<(i64, Value)>(arguments)?
+        let (answer, value) = match self.say_words(&arguments) {
+            Ok(()) => {
+                // They are on their way already, and need no room on the stack of the next call.
+                drop(arguments);
+                way.call::<(i64, Value)>(CALL)?
+            }
+            Err(problem) => (REFUSED, Value::String(lua.create_string(problem)?)),
         };
         if answer == FINE {
             return Ok(value);
@@ -674,7 +748,7 @@ impl Shared {
         Ok(())
     }
 
-    fn acl_check(&self, lua: &Lua, mut words: MultiValue) -> mlua::Result<Value> {
+    fn acl_check(&self, lua: &Lua, words: MultiValue) -> mlua::Result<Value> {
         let way = self.way.borrow().clone();
         let Some(way) = way else {
             return Err(self.problem("redis.acl_check_cmd can only be called inside a script invocation"));
@@ -684,8 +758,11 @@ impl Shared {
             let words = [redis, redis, "Please specify at least one argument for this call"];
             return Err(self.problem(super::say(self.dialect, words)));
         }
-        words.push_front(Value::Integer(MAY_CALL));
-        let (answer, value) = way.call::<(i64, Value)>(words)?;
+        if let Err(problem) = self.say_words(&words) {
+            return Err(self.problem(problem));
+        }
+        drop(words);
+        let (answer, value) = way.call::<(i64, Value)>(MAY_CALL)?;
         match answer {
             FINE => Ok(value),
             _ => Err(self.problem(&lua.coerce_string(value)?.map(|text| text.to_string_lossy()).unwrap_or_default())),

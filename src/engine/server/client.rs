@@ -7,13 +7,12 @@ use std::rc::Rc;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::net::tcp::WriteHalf;
 
 use super::fault::{Faults, Verdict};
 use super::{Pipe, Shared};
 use crate::engine::clients::{Closing, Kind, Replies, SessionId};
+use crate::engine::core::Engine;
 use crate::engine::reply::Reply;
 use crate::engine::request::{Limits, Requests};
 use crate::repl::master::ConnectionId;
@@ -30,7 +29,7 @@ const ENOUGH: usize = 1 << 20;
 
 /// A connection's buffers.
 #[derive(Default)]
-struct Connection {
+pub(super) struct Connection {
     /// Bytes that came; those before `at` are done with.
     input: Vec<u8>,
     at: usize,
@@ -53,22 +52,21 @@ struct Connection {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn run(shared: Rc<Shared>, mut stream: TcpStream, id: SessionId, pipe: Rc<Pipe>) {
-    let mut connection = Connection::default();
-    let faults = shared.direct.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if !faults.is_empty() {
-        connection.faults = Some(Box::new(Faults::new(&faults)));
-    }
+pub(super) async fn run(shared: Rc<Shared>, id: SessionId, pipe: Rc<Pipe>) {
     // That a client goes away is no error of ours.
-    let _ = connection.serve(&shared, &mut stream, id, &pipe).await;
+    let _ = serve(&shared, id, &pipe).await;
     shared.pipes.borrow_mut().remove(&id);
     pipe.drained.notify_waiters();
+    let (ended, replica) = {
+        let connection = pipe.connection.borrow();
+        (connection.ended, connection.replica)
+    };
     if let Some(tap) = &shared.direct.tap {
-        tap.closed(id, connection.ended);
+        tap.closed(id, ended);
     }
     let mut engine = shared.engine.borrow_mut();
     engine.leave(id);
-    if connection.replica {
+    if replica {
         engine.master.closed(ConnectionId(id.0), Moment::at(shared.now()));
         engine.collect(shared.now());
         shared.after_batch(&mut engine);
@@ -93,83 +91,149 @@ enum Next {
     Close(Closing),
 }
 
-impl Connection {
-    async fn serve(
-        &mut self,
-        shared: &Rc<Shared>,
-        stream: &mut TcpStream,
-        id: SessionId,
-        pipe: &Pipe,
-    ) -> io::Result<()> {
-        let (mut reader, writer) = stream.split();
-        loop {
-            let next = self.batch(shared, id, pipe);
-            self.send_all(shared, &writer, id, pipe)?;
-            if self.cut {
-                return faulty::hang_up(reader, writer).await;
-            }
-            let next = if pipe.closes.get() { Next::Close(Closing::AfterReply) } else { next };
-            match next {
-                Next::Close(Closing::Now) => return Ok(()),
-                Next::Close(Closing::AfterReply) if self.sent == self.output.len() && !self.held() => return Ok(()),
-                _ => {}
-            }
-            let waits_to_send = self.sent < self.output.len() || self.stream_waits;
-            pipe.full.set(waits_to_send || self.held());
-            if next == Next::Send && !waits_to_send && !self.held() {
-                // All went at once, so that nothing would wake this task for the commands that are left.
+/// What a connection waits for before it goes on.
+struct Wait {
+    reads: bool,
+    sends: bool,
+    pause: Option<Duration>,
+}
+
+async fn serve(shared: &Rc<Shared>, id: SessionId, pipe: &Pipe) -> io::Result<()> {
+    let socket = &pipe.socket;
+    loop {
+        // The connection is borrowed for so long as nothing is waited for.
+        let step = pipe.connection.borrow_mut().step(shared, id, pipe)?;
+        let Wait { reads, sends, pause } = match step {
+            Step::End => return Ok(()),
+            Step::HangUp => return faulty::hang_up(socket).await,
+            Step::Again => {
                 tokio::task::yield_now().await;
                 continue;
             }
-            // Not for a pause's sake either.
-            if self.ended && !waits_to_send {
-                return Ok(());
+            Step::Wait(wait) => wait,
+        };
+        tokio::select! {
+            biased;
+            readable = socket.readable(), if reads => {
+                readable?;
+                pipe.connection.borrow_mut().read(shared, id, socket)?;
             }
-            // What a blocked client says waits in the socket, but for so much as tells that it has gone.
-            let reads = match next {
-                _ if self.ended => false,
-                Next::Go => true,
-                Next::Wait | Next::Send | Next::WaitUntil(_) => self.input.len() - self.at < READ,
-                Next::Close(_) => false,
-            };
-            if reads {
-                self.input.drain(..self.at);
-                self.at = 0;
-                self.input.reserve(READ);
-            }
-            let pause = match next {
-                Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - shared.now()).unwrap_or(0))),
-                _ => None,
-            };
-            let fault = self.faults.is_some().then(|| self.fault_pause(shared.now())).flatten();
-            let pause = [pause, fault].into_iter().flatten().min();
-            tokio::select! {
-                biased;
-                read = reader.read_buf(&mut self.input), if reads => match read? {
-                    0 => self.ended = true,
-                    read => {
-                        let mut engine = shared.engine.borrow_mut();
-                        engine.stats.bytes_in += read as u64;
-                        if let Some(session) = engine.clients.get_mut(id) {
-                            session.bytes_in += read as u64;
-                        }
-                        drop(engine);
-                        if let Some(tap) = &shared.direct.tap {
-                            let new = self.input.len() - read;
-                            tap.passed(id, true, self.input.get(new..).unwrap_or_default());
-                        }
-                    }
-                },
-                () = pipe.wake.notified() => {}
-                writable = writer.writable(), if waits_to_send => writable?,
-                // Made only where it is waited for: a timer reads the clock.
-                () = async { tokio::time::sleep(pause.unwrap_or_default()).await }, if pause.is_some() => {}
-            }
+            () = pipe.wake.notified() => {}
+            writable = socket.writable(), if sends => writable?,
+            // Made only where it is waited for: a timer reads the clock.
+            () = async { tokio::time::sleep(pause.unwrap_or_default()).await }, if pause.is_some() => {}
         }
+    }
+}
+
+/// What a connection's task does next.
+enum Step {
+    Wait(Wait),
+    /// To look again, others having had their turn.
+    Again,
+    End,
+    /// A fault has it closed.
+    HangUp,
+}
+
+impl Connection {
+    /// One that has come, with the faults that are due to it.
+    pub(super) fn new(shared: &Shared) -> Self {
+        let faults = shared.direct.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let faults = (!faults.is_empty()).then(|| Box::new(Faults::new(&faults)));
+        Self { faults, ..Self::default() }
+    }
+
+    /// Whether it is a client's on which nothing goes wrong on purpose.
+    #[cfg(feature = "scripts")]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.replica && self.faults.is_none() && !self.ended
+    }
+
+    /// Takes what a client has said while a script runs, and answers.
+    #[cfg(feature = "scripts")]
+    pub(super) fn hear(&mut self, shared: &Rc<Shared>, engine: &mut Engine, id: SessionId, pipe: &Pipe, bytes: &[u8]) {
+        self.input.drain(..self.at);
+        self.at = 0;
+        self.input.extend_from_slice(bytes);
+        engine.stats.bytes_in += bytes.len() as u64;
+        self.run_batch(shared, engine, id, pipe);
+        // What fails here fails again where somebody looks.
+        let _ = self.send(shared, &pipe.socket, id);
+    }
+
+    /// Runs what has come, sends what is ready; tells what is to be waited for.
+    fn step(&mut self, shared: &Rc<Shared>, id: SessionId, pipe: &Pipe) -> io::Result<Step> {
+        let next = self.batch(shared, id, pipe);
+        self.send_all(shared, &pipe.socket, id, pipe)?;
+        if self.cut {
+            return Ok(Step::HangUp);
+        }
+        let next = if pipe.closes.get() { Next::Close(Closing::AfterReply) } else { next };
+        match next {
+            Next::Close(Closing::Now) => return Ok(Step::End),
+            Next::Close(Closing::AfterReply) if self.sent == self.output.len() && !self.held() => {
+                return Ok(Step::End);
+            }
+            _ => {}
+        }
+        let sends = self.sent < self.output.len() || self.stream_waits;
+        pipe.full.set(sends || self.held());
+        if next == Next::Send && !sends && !self.held() {
+            // All went at once, so that nothing would wake this task for the commands that are left.
+            return Ok(Step::Again);
+        }
+        // Not for a pause's sake either.
+        if self.ended && !sends {
+            return Ok(Step::End);
+        }
+        // What a blocked client says waits in the socket, but for so much as tells that it has gone.
+        let reads = match next {
+            _ if self.ended => false,
+            Next::Go => true,
+            Next::Wait | Next::Send | Next::WaitUntil(_) => self.input.len() - self.at < READ,
+            Next::Close(_) => false,
+        };
+        if reads {
+            self.input.drain(..self.at);
+            self.at = 0;
+            self.input.reserve(READ);
+        }
+        let pause = match next {
+            Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - shared.now()).unwrap_or(0))),
+            _ => None,
+        };
+        let fault = self.faults.is_some().then(|| self.fault_pause(shared.now())).flatten();
+        let pause = [pause, fault].into_iter().flatten().min();
+        Ok(Step::Wait(Wait { reads, sends, pause }))
+    }
+
+    /// Reads what has come.
+    fn read(&mut self, shared: &Shared, id: SessionId, socket: &TcpStream) -> io::Result<()> {
+        let read = match socket.try_read_buf(&mut self.input) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if read == 0 {
+            self.ended = true;
+            return Ok(());
+        }
+        let mut engine = shared.engine.borrow_mut();
+        engine.stats.bytes_in += read as u64;
+        if let Some(session) = engine.clients.get_mut(id) {
+            session.bytes_in += read as u64;
+        }
+        drop(engine);
+        if let Some(tap) = &shared.direct.tap {
+            let new = self.input.len() - read;
+            tap.passed(id, true, self.input.get(new..).unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// Sends what is written for the connection, then a stored payload, then the stream, each as far as it goes.
-    fn send_all(&mut self, shared: &Rc<Shared>, writer: &WriteHalf<'_>, id: SessionId, pipe: &Pipe) -> io::Result<()> {
+    fn send_all(&mut self, shared: &Rc<Shared>, writer: &TcpStream, id: SessionId, pipe: &Pipe) -> io::Result<()> {
         if let Some(mut faults) = self.faults.take() {
             let sent = self.send_through(&mut faults, shared, writer, id, pipe);
             self.faults = Some(faults);
@@ -223,7 +287,7 @@ impl Connection {
     }
 
     /// Sends what of the stream is not sent yet, straight from where all replicas have it.
-    fn send_stream(&mut self, shared: &Shared, writer: &WriteHalf<'_>, id: SessionId) -> io::Result<()> {
+    fn send_stream(&mut self, shared: &Shared, writer: &TcpStream, id: SessionId) -> io::Result<()> {
         let (session, id) = (id, ConnectionId(id.0));
         let mut engine = shared.engine.borrow_mut();
         self.stream_waits = false;
@@ -256,7 +320,7 @@ impl Connection {
     }
 
     /// Sends what is ready, as much as goes.
-    fn send(&mut self, shared: &Shared, stream: &WriteHalf<'_>, id: SessionId) -> io::Result<()> {
+    fn send(&mut self, shared: &Shared, stream: &TcpStream, id: SessionId) -> io::Result<()> {
         while self.sent < self.output.len() {
             let waiting = self.output.get(self.sent..).unwrap_or_default();
             match stream.try_write(waiting) {
@@ -280,8 +344,13 @@ impl Connection {
 
     /// Runs the commands that are whole.
     fn batch(&mut self, shared: &Rc<Shared>, id: SessionId, pipe: &Pipe) -> Next {
-        let mut guard = shared.engine.borrow_mut();
-        let engine = &mut *guard;
+        let mut engine = shared.engine.borrow_mut();
+        let next = self.run_batch(shared, &mut engine, id, pipe);
+        shared.after_batch(&mut engine);
+        next
+    }
+
+    fn run_batch(&mut self, shared: &Rc<Shared>, engine: &mut Engine, id: SessionId, pipe: &Pipe) -> Next {
         let Some(mut session) = engine.clients.take(id) else { return Next::Close(Closing::Now) };
         let now = shared.now();
         session.paused = false;
@@ -371,7 +440,6 @@ impl Connection {
         session.output = self.output.len() - self.sent;
         session.input.0 = self.input.len() - self.at;
         engine.clients.put(session);
-        shared.after_batch(engine);
         next
     }
 }

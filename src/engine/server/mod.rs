@@ -4,6 +4,8 @@
 //! of them borrows for one batch of commands, never across an await. So there are no locks and no queues between a
 //! command and its answer, and what a batch puts into the stream goes to the replicas in one piece.
 
+#[cfg(feature = "scripts")]
+mod attend;
 mod client;
 mod direct;
 mod fault;
@@ -65,13 +67,17 @@ struct Shared {
     /// The connections to the master.
     links: RefCell<link::Links>,
     direct: Direct,
+    /// Where connections come.
+    listeners: RefCell<Vec<Rc<TcpListener>>>,
     /// Replicas that were cut at an offset, and by which fault.
     cuts: RefCell<HashSet<(String, Fault)>>,
 }
 
-/// What is written for a connection by others than its own commands, and how it is woken.
-#[derive(Default)]
+/// A connection: its socket, what is written for it by others than its own commands, and how it is woken.
 struct Pipe {
+    socket: TcpStream,
+    /// Its buffers.
+    connection: RefCell<client::Connection>,
     out: RefCell<Vec<u8>>,
     wake: Notify,
     /// It is to be closed once all is out.
@@ -86,6 +92,23 @@ struct Pipe {
     over_since: Cell<i64>,
     /// It waits for its socket to take more, or for a fault to let something go: news of the stream do not help it on.
     full: Cell<bool>,
+}
+
+impl Pipe {
+    fn new(socket: TcpStream, connection: client::Connection) -> Self {
+        Self {
+            socket,
+            connection: RefCell::new(connection),
+            out: RefCell::default(),
+            wake: Notify::default(),
+            closes: Cell::default(),
+            payload: RefCell::default(),
+            waiting: Cell::default(),
+            drained: Notify::default(),
+            over_since: Cell::default(),
+            full: Cell::default(),
+        }
+    }
 }
 
 impl Shared {
@@ -272,7 +295,7 @@ async fn run(
     for address in addresses {
         let listener =
             TcpListener::bind(address).await.map_err(|error| ServeError::Listen(address.to_string(), error))?;
-        listeners.push(listener);
+        listeners.push(Rc::new(listener));
     }
     let bound: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let shared = Rc::new(Shared {
@@ -285,8 +308,14 @@ async fn run(
         snapshots: RefCell::default(),
         links: RefCell::default(),
         direct,
+        listeners: RefCell::new(listeners.clone()),
         cuts: RefCell::default(),
     });
+    // Where time is told and not read, a script has its bound instead.
+    #[cfg(feature = "scripts")]
+    if orders.is_none() {
+        shared.engine.borrow_mut().set_attendant(Rc::new(attend::Attending::new(&shared)));
+    }
     for fault in shared.direct.faults.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         shared.note(Level::Warning, &format!("Fault {fault}: will break the protocol on purpose"));
     }
@@ -354,7 +383,7 @@ async fn next_order(orders: &mut Option<tokio::sync::mpsc::Receiver<Order>>) -> 
     orders.as_mut()?.recv().await
 }
 
-async fn accept(shared: Rc<Shared>, listener: TcpListener) {
+async fn accept(shared: Rc<Shared>, listener: Rc<TcpListener>) {
     let mut gate = shared.direct.gate.clone();
     loop {
         let accepted = match &mut gate {
@@ -386,12 +415,16 @@ const PROTECTED: &[u8] = b"-DENIED Redis is running in protected mode because pr
 
 /// A connection has come.
 fn enter(shared: &Rc<Shared>, stream: TcpStream) {
+    let mut engine = shared.engine.borrow_mut();
+    enter_with(shared, &mut engine, stream);
+}
+
+fn enter_with(shared: &Rc<Shared>, engine: &mut Engine, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let address =
         |address: io::Result<SocketAddr>| address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string());
     let (peer, local) = (address(stream.peer_addr()), address(stream.local_addr()));
     let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
-    let mut engine = shared.engine.borrow_mut();
     // Whoever comes from elsewhere must be let in on purpose.
     let local_peer = stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     if !local_peer && engine.config.flag("protected-mode") && engine.lets_anybody_in() {
@@ -410,7 +443,8 @@ fn enter(shared: &Rc<Shared>, stream: TcpStream) {
     if let (Some(tap), Ok((peer, local))) = (&shared.direct.tap, ends) {
         tap.opened(id, peer, local);
     }
-    let pipe = Rc::new(Pipe::default());
+    let connection = client::Connection::new(shared);
+    let pipe = Rc::new(Pipe::new(stream, connection));
     shared.pipes.borrow_mut().insert(id, pipe.clone());
-    spawn_local(client::run(shared.clone(), stream, id, pipe));
+    spawn_local(client::run(shared.clone(), id, pipe));
 }

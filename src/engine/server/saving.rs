@@ -1,7 +1,7 @@
 //! Saves on disk: beside the file first, then in its place.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use tokio::task::{spawn_blocking, spawn_local};
 use super::Shared;
 use super::snapshot::{IN_FLIGHT, hand_over, write};
 use crate::engine::keyspace::Taken;
-use crate::engine::saving::{DumpFile, Place, Save, WriteDump};
+use crate::engine::saving::{DumpFile, Place, Save, TakeDump, WriteDump};
 
 /// Puts dumps on disk.
 #[derive(Debug)]
@@ -25,7 +25,21 @@ impl DumpFile for OnDisk {
         let file = file.into_inner().map_err(|error| error.error().to_string())?;
         put(file, place).map_err(words)
     }
+
+    fn read(&mut self, place: &Place, take: TakeDump<'_>) -> Result<(), String> {
+        let mut file = File::open(Path::new(&place.dir).join(&place.name)).map_err(words)?;
+        let mut bytes = vec![0; PIECE];
+        loop {
+            match file.read(&mut bytes).map_err(words)? {
+                0 => return Ok(()),
+                read => take(bytes.get(..read).unwrap_or_default())?,
+            }
+        }
+    }
 }
+
+/// So much of a file is read at once.
+const PIECE: usize = 256 << 10;
 
 fn words(error: io::Error) -> String {
     error.to_string()

@@ -6,6 +6,7 @@
 mod blob;
 mod hash;
 mod ranked;
+mod set;
 mod sorted_set;
 mod stream;
 mod text;
@@ -13,21 +14,18 @@ mod text;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use indexmap::IndexSet;
-
 pub use blob::Blob;
 pub use hash::{Field, Hash};
 pub use ranked::{Ranked, Scored};
+pub use set::Set;
 pub use sorted_set::SortedSet;
-pub use stream::{Consumer, Excess, GREATEST_ID, Group, LEAST_ID, Pending, References, Stream, next_id, previous_id};
+pub use stream::{
+    Consumer, Excess, GREATEST_ID, Group, LEAST_ID, NodeSize, Pending, References, Stream, next_id, previous_id,
+};
 pub use text::{Decimal, Text, integer};
 
 /// A list; the head is the front.
 pub type List = VecDeque<Blob>;
-
-/// A set. Members are numbered densely, which is what SPOP, SRANDMEMBER and SSCAN want.
-pub type Set = IndexSet<Blob, RandomState>;
 
 /// What a key holds.
 #[derive(Clone, Debug)]

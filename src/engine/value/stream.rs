@@ -43,10 +43,23 @@ struct Node {
     last: StreamId,
 }
 
-/// `stream-node-max-entries`
-const NODE_ENTRIES: usize = 100;
-/// `stream-node-max-bytes`
-const NODE_BYTES: usize = 4096;
+/// How large a node may become (`stream-node-max-bytes`, `stream-node-max-entries`); 0 for no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeSize {
+    /// Bytes of its listpack.
+    pub bytes: usize,
+    /// Entries, deleted ones included.
+    pub entries: usize,
+}
+
+impl Default for NodeSize {
+    fn default() -> Self {
+        Self { bytes: 4096, entries: 100 }
+    }
+}
+
+/// No node has more bytes, whatever the configuration says.
+const LARGEST_NODE: usize = 1 << 30;
 
 /// The length of an integer in a listpack, with the length behind it that a walk backwards needs.
 fn packed_integer(number: i64) -> usize {
@@ -89,9 +102,10 @@ impl Node {
         Self { fields, bytes, live: 0, deleted: 0, last: id }
     }
 
-    fn has_room(&self, words: &[Blob]) -> bool {
+    fn has_room(&self, words: &[Blob], size: NodeSize) -> bool {
         let more: usize = words.iter().map(|word| word.len()).sum();
-        self.bytes + more < NODE_BYTES && self.live + self.deleted < NODE_ENTRIES
+        let bytes = if size.bytes > 0 { size.bytes.min(LARGEST_NODE) } else { LARGEST_NODE };
+        self.bytes + more < bytes && (size.entries == 0 || self.live + self.deleted < size.entries)
     }
 
     fn add(&mut self, first: StreamId, id: StreamId, words: &[Blob]) {
@@ -150,21 +164,26 @@ impl Stream {
     /// In how many nodes a server keeps the entries.
     #[must_use]
     pub fn node_count(&self) -> usize {
-        if self.nodes.is_empty() { self.entries.len().div_ceil(NODE_ENTRIES) } else { self.nodes.len() }
+        if self.nodes.is_empty() { self.entries.len().div_ceil(NodeSize::default().entries) } else { self.nodes.len() }
     }
 
     /// Puts an entry at the end; its id must be greater than all before.
     pub fn push(&mut self, id: StreamId, words: Box<[Blob]>) {
+        self.push_by(id, words, NodeSize::default());
+    }
+
+    /// The same, with nodes of such a size.
+    pub fn push_by(&mut self, id: StreamId, words: Box<[Blob]>, size: NodeSize) {
         self.lay_out();
-        self.note(id, &words);
+        self.note(id, &words, size);
         self.entries.insert(id, words);
         self.last_id = id;
         self.entries_added += 1;
     }
 
-    fn note(&mut self, id: StreamId, words: &[Blob]) {
+    fn note(&mut self, id: StreamId, words: &[Blob], size: NodeSize) {
         if let Some(mut last) = self.nodes.last_entry()
-            && last.get().has_room(words)
+            && last.get().has_room(words, size)
         {
             let first = *last.key();
             last.get_mut().add(first, id, words);
@@ -180,7 +199,7 @@ impl Stream {
         if self.nodes.is_empty() && !self.entries.is_empty() {
             let entries = std::mem::take(&mut self.entries);
             for (id, words) in &entries {
-                self.note(*id, words);
+                self.note(*id, words, NodeSize::default());
             }
             self.entries = entries;
         }

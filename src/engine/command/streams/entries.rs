@@ -13,7 +13,7 @@ pub(super) fn xadd(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         text if since_7 || context.origin == Origin::Master => Some(id_and_whether_whole(text, 0)?),
         text => Some((strict_id(text, 0)?, true)),
     };
-    trimming.check(context.origin, true)?;
+    trimming.check(context.origin, true, context.engine.guards.stream_node)?;
     let words = args.len().saturating_sub(at + 1);
     if words < 2 || !words.is_multiple_of(2) {
         let old = CommandError::fixed("ERR wrong number of arguments for XADD");
@@ -50,8 +50,9 @@ pub(super) fn xadd(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ));
     }
     let entry = args.from(at + 1).map(Blob::from).collect();
+    let size = context.engine.guards.stream_node;
     let stream = context.stream_or_new(key)?;
-    stream.push(id, entry);
+    stream.push_by(id, entry, size);
     let trimmed = trimming.trim(stream);
     let threshold = trimming.result(stream);
     context.changed(key, 1);
@@ -80,7 +81,7 @@ pub(super) fn xadd(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 pub(super) fn xtrim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = args.get(1);
     let (mut trimming, _) = Trimming::read(context, args, 2, false)?;
-    trimming.check(context.origin, false)?;
+    trimming.check(context.origin, false, context.engine.guards.stream_node)?;
     let Some(stream) = context.stream_mut(key)? else {
         context.reply.integer(0);
         return Ok(());

@@ -102,7 +102,7 @@ pub(super) fn xgroup_setid(context: &mut Context<'_>, args: Args<'_>) -> Outcome
     group_mut(context, args)?;
     let last_id = match args.get(4) {
         b"$" => last.unwrap_or_default(),
-        text => strict_id(text, 0)?,
+        text => id(text, 0)?,
     };
     let group = group_mut(context, args)?;
     (group.last_id, group.entries_read) = (last_id, entries_read);

@@ -20,8 +20,8 @@ use crate::engine::events::Class;
 use crate::engine::keyspace::NEVER;
 use crate::engine::reply::Reply;
 use crate::engine::value::{
-    Blob, Decimal, Excess, GREATEST_ID, Group, LEAST_ID, Pending, References, Stream, Value, integer, next_id,
-    previous_id,
+    Blob, Decimal, Excess, GREATEST_ID, Group, LEAST_ID, NodeSize, Pending, References, Stream, Value, integer,
+    next_id, previous_id,
 };
 use crate::rdb::StreamId;
 
@@ -245,7 +245,7 @@ impl Trimming {
     }
 
     /// What must be wrong only once the id of an XADD was read.
-    fn check(&mut self, origin: Origin, adds: bool) -> Outcome {
+    fn check(&mut self, origin: Origin, adds: bool, node: NodeSize) -> Outcome {
         if self.limit.is_some_and(|limit| limit > 0) && self.excess.is_none() {
             return Err(CommandError::fixed(
                 "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
@@ -259,7 +259,9 @@ impl Trimming {
         } else if self.limit.is_some() && !self.approximately {
             return Err(CommandError::fixed("ERR syntax error, LIMIT cannot be used without the special ~ option"));
         } else if self.approximately {
-            self.limit.get_or_insert(10_000);
+            // A hundred nodes' worth, or a number where nodes have no bound.
+            let most = if node.entries > 0 { (node.entries as u64).saturating_mul(100) } else { 10_000 };
+            self.limit.get_or_insert(most.min(1_000_000));
         }
         Ok(())
     }

@@ -13,13 +13,19 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn read(args: Args<'a>, name: &str, of_group: bool) -> Result<Self, CommandError> {
+    fn read(args: Args<'a>, name: &str, of_group: bool, in_script: bool) -> Result<Self, CommandError> {
         let mut found = Self { block: None, count: usize::MAX, group: None, no_ack: false, first: 0, keys: 0 };
         let mut index = 1;
         while index < args.len() {
             let more = args.len() - index - 1;
             match () {
                 () if args.is(index, "BLOCK") && more >= 1 => {
+                    if in_script {
+                        let command = String::from_utf8_lossy(args.get(0));
+                        return Err(CommandError::new(format!(
+                            "ERR {command} command is not allowed with BLOCK option from scripts"
+                        )));
+                    }
                     let timeout = integer(args.get(index + 1))
                         .ok_or(CommandError::fixed("ERR timeout is not an integer or out of range"))?;
                     if timeout < 0 {
@@ -102,7 +108,7 @@ pub(super) fn unbalanced(dialect: Dialect, name: &str) -> String {
 }
 
 pub(super) fn xread(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let reading = Reading::read(args, &unbalanced(context.engine.dialect, "xread"), false)?;
+    let reading = Reading::read(args, &unbalanced(context.engine.dialect, "xread"), false, context.session.in_script)?;
     // `+` is the last entry, since Redis 7.4 and Valkey 8.
     let knows_last = context.engine.dialect.is_redis_since(7, 4) || context.engine.dialect.is_valkey_since(8, 0);
     let (mut after, mut again) = (Vec::with_capacity(reading.keys), Vec::new());
@@ -221,7 +227,7 @@ pub(super) fn propagate_place(
 
 pub(super) fn xreadgroup(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let dialect = context.engine.dialect;
-    let reading = Reading::read(args, &unbalanced(dialect, "xreadgroup"), true)?;
+    let reading = Reading::read(args, &unbalanced(dialect, "xreadgroup"), true, context.session.in_script)?;
     let (group, consumer) = reading.group.unwrap_or_default();
     let mut from = Vec::with_capacity(reading.keys);
     for (number, key) in args.from(reading.first).take(reading.keys).enumerate() {

@@ -1,11 +1,12 @@
 //! A connection on which things go wrong on purpose: what is written goes through its [`Faults`].
 
 use std::io;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
 
 use super::{Connection, READ};
 use crate::bounds::REFUSING_REPLICAS;
@@ -21,10 +22,19 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Closes a connection so that all that was sent arrives: a close with bytes unread would be a reset, and that throws away
 /// what is on its way.
-pub(super) async fn hang_up(mut reader: ReadHalf<'_>, mut writer: WriteHalf<'_>) -> io::Result<()> {
-    writer.shutdown().await?;
+pub(super) async fn hang_up(socket: &TcpStream) -> io::Result<()> {
+    std::net::TcpStream::from(socket.as_fd().try_clone_to_owned()?).shutdown(Shutdown::Write)?;
     let mut unheard = vec![0; READ];
-    let drained = async { while reader.read(&mut unheard).await.is_ok_and(|read| read > 0) {} };
+    let drained = async {
+        loop {
+            socket.readable().await?;
+            match socket.try_read(&mut unheard) {
+                Ok(0) => return Ok(()),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+    };
     let _ = tokio::time::timeout(LINGER, drained).await;
     Ok(())
 }
@@ -46,7 +56,7 @@ impl Connection {
         &mut self,
         faults: &mut Faults,
         shared: &Rc<Shared>,
-        writer: &WriteHalf<'_>,
+        writer: &TcpStream,
         id: SessionId,
         pipe: &Pipe,
     ) -> io::Result<()> {
@@ -88,7 +98,7 @@ impl Connection {
         &mut self,
         faults: &mut Faults,
         shared: &Shared,
-        writer: &WriteHalf<'_>,
+        writer: &TcpStream,
         id: SessionId,
     ) -> io::Result<usize> {
         let mut all = 0;
