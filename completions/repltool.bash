@@ -1117,7 +1117,7 @@ _repltool() {
             return 0
             ;;
         repltool__subcmd__serve)
-            opts="-h -V --role --replicaof --rdb --load --link --compat --fault --bind --port --tcp-backlog --unixsocket --protected-mode --timeout --tcp-keepalive --maxclients --requirepass --enable-debug-command --enable-protected-configs --enable-module-command --acllog-max-len --aclfile --acl-pubsub-default --daemonize --supervised --pidfile --logfile --loglevel --databases --always-show-logo --set-proc-title --hz --dynamic-hz --io-threads --cluster-enabled --save --dir --dbfilename --rdbcompression --rdbchecksum --rdb-del-sync-files --rdb-save-incremental-fsync --stop-writes-on-bgsave-error --sanitize-dump-payload --appendonly --appendfsync --masterauth --masteruser --replica-serve-stale-data --replica-read-only --replica-priority --replica-announce-ip --replica-announce-port --replica-announced --replica-lazy-flush --replica-ignore-maxmemory --repl-diskless-sync --repl-diskless-sync-delay --repl-diskless-sync-max-replicas --repl-diskless-load --repl-ping-replica-period --repl-timeout --repl-disable-tcp-nodelay --repl-backlog-size --repl-backlog-ttl --replica-full-sync-buffer-limit --repl-rdb-channel --dual-channel-replication-enabled --min-replicas-to-write --min-replicas-max-lag --propagation-error-behavior --maxmemory --maxmemory-policy --maxmemory-samples --client-output-buffer-limit --client-query-buffer-limit --proto-max-bulk-len --lazyfree-lazy-eviction --lazyfree-lazy-expire --lazyfree-lazy-server-del --lazyfree-lazy-user-del --lazyfree-lazy-user-flush --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --notify-keyspace-events --busy-reply-threshold --hash-max-listpack-entries --hash-max-listpack-value --list-max-listpack-size --list-compress-depth --set-max-intset-entries --set-max-listpack-entries --set-max-listpack-value --zset-max-listpack-entries --zset-max-listpack-value --hll-sparse-max-bytes --stream-node-max-bytes --stream-node-max-entries --activerehashing --active-expire-effort --color --help --version"
+            opts="-h -V --role --replicaof --rdb --load --link --compat --fault --bind --port --tcp-backlog --unixsocket --protected-mode --timeout --tcp-keepalive --maxclients --requirepass --enable-debug-command --enable-protected-configs --enable-module-command --acllog-max-len --aclfile --acl-pubsub-default --daemonize --supervised --pidfile --logfile --loglevel --databases --always-show-logo --set-proc-title --shutdown-timeout --key-load-delay --hz --dynamic-hz --io-threads --cluster-enabled --save --dir --dbfilename --rdbcompression --rdbchecksum --rdb-del-sync-files --rdb-save-incremental-fsync --stop-writes-on-bgsave-error --sanitize-dump-payload --appendonly --appendfsync --masterauth --masteruser --replica-serve-stale-data --replica-read-only --replica-priority --replica-announce-ip --replica-announce-port --replica-announced --replica-lazy-flush --replica-ignore-maxmemory --repl-diskless-sync --repl-diskless-sync-delay --repl-diskless-sync-max-replicas --repl-diskless-load --repl-ping-replica-period --repl-timeout --repl-disable-tcp-nodelay --repl-backlog-size --repl-backlog-ttl --replica-full-sync-buffer-limit --repl-rdb-channel --dual-channel-replication-enabled --min-replicas-to-write --min-replicas-max-lag --propagation-error-behavior --maxmemory --maxmemory-policy --maxmemory-samples --maxmemory-eviction-tenacity --maxmemory-clients --lfu-log-factor --lfu-decay-time --client-output-buffer-limit --client-query-buffer-limit --proto-max-bulk-len --lazyfree-lazy-eviction --lazyfree-lazy-expire --lazyfree-lazy-server-del --lazyfree-lazy-user-del --lazyfree-lazy-user-flush --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --tracking-table-max-keys --notify-keyspace-events --busy-reply-threshold --hash-max-listpack-entries --hash-max-listpack-value --list-max-listpack-size --list-compress-depth --set-max-intset-entries --set-max-listpack-entries --set-max-listpack-value --zset-max-listpack-entries --zset-max-listpack-value --hll-sparse-max-bytes --stream-node-max-bytes --stream-node-max-entries --activerehashing --active-expire-effort --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1240,6 +1240,14 @@ _repltool() {
                     return 0
                     ;;
                 --set-proc-title)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shutdown-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-load-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1415,6 +1423,22 @@ _repltool() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --maxmemory-eviction-tenacity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --maxmemory-clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lfu-log-factor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lfu-decay-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --client-output-buffer-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1460,6 +1484,14 @@ _repltool() {
                     return 0
                     ;;
                 --latency-tracking)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --latency-tracking-info-percentiles)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tracking-table-max-keys)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -266,6 +266,8 @@ complete -c repltool -n "__fish_repltool_using_subcommand serve" -l loglevel -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l databases -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l always-show-logo -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l set-proc-title -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l shutdown-timeout -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l key-load-delay -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l hz -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l dynamic-hz -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l io-threads -r
@@ -309,6 +311,10 @@ complete -c repltool -n "__fish_repltool_using_subcommand serve" -l propagation-
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory-policy -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory-samples -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory-eviction-tenacity -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory-clients -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l lfu-log-factor -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l lfu-decay-time -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l client-output-buffer-limit -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l client-query-buffer-limit -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l proto-max-bulk-len -r
@@ -321,6 +327,8 @@ complete -c repltool -n "__fish_repltool_using_subcommand serve" -l slowlog-log-
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l slowlog-max-len -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l latency-monitor-threshold -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l latency-tracking -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l latency-tracking-info-percentiles -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l tracking-table-max-keys -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l notify-keyspace-events -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l busy-reply-threshold -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l hash-max-listpack-entries -r
