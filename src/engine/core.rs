@@ -456,7 +456,7 @@ impl Engine {
     /// is thrown away.
     #[cold]
     fn refused(&mut self, session: &mut Session, args: Args<'_>, error: CommandError) -> CommandError {
-        if !self.command(args.get(0)).is_some_and(|spec| spec.name == "EXEC") {
+        if self.command(args.get(0)).is_none_or(|spec| spec.name != "EXEC") {
             if let Some(queue) = &mut session.queue {
                 queue.broken = true;
             }

@@ -68,6 +68,7 @@ struct Shared {
     links: RefCell<link::Links>,
     direct: Direct,
     /// Where connections come.
+    #[cfg(feature = "scripts")]
     listeners: RefCell<Vec<Rc<TcpListener>>>,
     /// Replicas that were cut at an offset, and by which fault.
     cuts: RefCell<HashSet<(String, Fault)>>,
@@ -308,6 +309,7 @@ async fn run(
         snapshots: RefCell::default(),
         links: RefCell::default(),
         direct,
+        #[cfg(feature = "scripts")]
         listeners: RefCell::new(listeners.clone()),
         cuts: RefCell::default(),
     });
