@@ -326,3 +326,70 @@ fn signals_stop_it_and_the_log_has_its_form() {
         assert_eq!(master.info("connected_slaves"), "0");
     }
 }
+
+fn error(reply: Reply) -> String {
+    match reply {
+        Reply::Error(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(feature = "scripts")]
+#[test]
+fn a_script_that_runs_on_leaves_clients_an_answer() {
+    let mut server = Process::serve(&[]);
+    let (mut runs, mut knows) = (server.client(), server.client());
+    knows.ask(&["CONFIG", "SET", "busy-reply-threshold", "20"]);
+    runs.send(&["EVAL", "while true do end", "0"]);
+    until(
+        "the server says that it is busy",
+        || matches!(knows.ask(&["PING"]), Reply::Error(text) if text.starts_with("BUSY Redis is busy running a script.")),
+    );
+    // Who comes only now is heard, too.
+    let mut comes = server.client();
+    assert!(error(comes.ask(&["GET", "k"])).starts_with("BUSY "));
+    assert_eq!(comes.ask(&["SCRIPT", "KILL"]), Reply::Status("OK".into()));
+    assert!(error(runs.reply().unwrap()).starts_with("ERR Script killed by user with SCRIPT KILL"));
+    for client in [&mut runs, &mut knows, &mut comes] {
+        assert_eq!(client.ask(&["PING"]), Reply::Status("PONG".into()));
+    }
+    assert!(server.log().contains("Slow script detected: still in execution after "));
+    runs.send(&["EVAL", "redis.call('set', KEYS[1], 'v') while true do end", "1", "k"]);
+    until("it is busy again", || matches!(knows.ask(&["PING"]), Reply::Error(_)));
+    assert!(error(knows.ask(&["SCRIPT", "KILL"])).starts_with("UNKILLABLE "));
+    knows.send(&["SHUTDOWN", "NOSAVE"]);
+    until("it ends", || server.child.try_wait().unwrap().is_some());
+}
+
+#[test]
+fn a_groups_reader_is_told_that_its_stream_is_gone() {
+    // Asked of Redis 7.0.15 and 8.2.3.
+    let gone = "UNBLOCKED the stream key no longer exists";
+    let no_group = "NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option";
+    let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    for (compat, deleted, replaced) in [("redis-7.0", gone, gone), ("redis-8.2", no_group, wrong)] {
+        let server = Process::serve(&["--compat", compat]);
+        let (mut waits, mut acts) = (server.client(), server.client());
+        for (lines, told) in
+            [(&[&["DEL", "s"][..]][..], deleted), (&[&["FLUSHALL"]], deleted), (&[&["SET", "s", "v"]], replaced)]
+        {
+            acts.ask(&["DEL", "s"]);
+            acts.ask(&["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"]);
+            waits.send(&["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "s", ">"]);
+            until("it waits", || info(&mut acts, "blocked_clients") == "1");
+            for line in lines {
+                acts.ask(line);
+            }
+            assert_eq!(error(waits.reply().unwrap()), told, "{compat}: {lines:?}");
+        }
+        // Who waits for something else at the key goes on waiting.
+        waits.send(&["BLPOP", "s", "0"]);
+        until("it waits again", || info(&mut acts, "blocked_clients") == "1");
+        acts.ask(&["DEL", "s"]);
+        acts.ask(&["XADD", "s", "*", "f", "v"]);
+        acts.ask(&["DEL", "s"]);
+        acts.ask(&["RPUSH", "s", "v"]);
+        let popped: Vec<String> = waits.reply().unwrap().array().into_iter().map(Reply::text).collect();
+        assert_eq!(popped, ["s", "v"]);
+    }
+}

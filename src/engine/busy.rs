@@ -205,3 +205,156 @@ impl Begun {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::collections::VecDeque;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::engine::args::Ranges;
+    use crate::engine::clients::Session;
+    use crate::engine::reply::Reply;
+    use crate::engine::testing::{Play, words};
+
+    /// A client who says one thing each time it is heard, a millisecond later.
+    #[derive(Debug, Default)]
+    struct Speaker {
+        now: Cell<i64>,
+        lines: RefCell<VecDeque<&'static str>>,
+        heard: RefCell<Vec<String>>,
+        session: RefCell<Session>,
+    }
+
+    impl Attendant for Speaker {
+        fn now(&self) -> i64 {
+            self.now.set(self.now.get() + 1);
+            self.now.get()
+        }
+
+        fn attend(&self, engine: &mut Engine) {
+            let line = self.lines.borrow_mut().pop_front();
+            let words = words(line.expect("something to say"));
+            let bytes = words.concat();
+            let mut ranges = Ranges::new();
+            for word in &words {
+                let from = ranges.last().map_or(0, |(_, until)| *until);
+                ranges.push((from, from + word.len()));
+            }
+            let mut reply = Reply::default();
+            let args = Args::new(&bytes, &ranges, None);
+            engine.execute(&mut self.session.borrow_mut(), args, &mut reply, self.now.get());
+            self.heard.borrow_mut().push(String::from_utf8_lossy(reply.bytes()).trim_end().to_owned());
+        }
+    }
+
+    /// Runs a script while somebody says these lines; gives what they are answered, and the script.
+    fn meanwhile(play: &mut Play, script: &str, lines: &[&'static str]) -> (Vec<String>, String) {
+        let speaker = Rc::new(Speaker { now: Cell::new(play.now), ..Speaker::default() });
+        speaker.lines.borrow_mut().extend(lines);
+        play.engine.set_attendant(speaker.clone());
+        let answer = play.run(script);
+        assert!(speaker.lines.borrow().is_empty() && !play.engine.is_busy());
+        (speaker.heard.take(), answer)
+    }
+
+    const ENDLESS: &str = "EVAL \"while true do end\" 0";
+
+    #[test]
+    fn clients_are_told_and_may_end_a_script() {
+        // Asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+        let sha = "694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7";
+        let killed = |by: &str| format!("-ERR Script killed by user with SCRIPT KILL{by}");
+        for (dialect, server, answer) in [
+            (
+                "redis-6.2",
+                "Redis",
+                format!(
+                    "-ERR Error running script (call to f_{sha}): @user_script:1: Script killed by user with SCRIPT KILL..."
+                ),
+            ),
+            ("redis-7.0", "Redis", killed(&format!("... script: {sha}, on @user_script:1."))),
+            ("redis-8.2", "Redis", killed(&format!("... script: {sha}, on @user_script:1."))),
+            ("valkey-8.1", "Valkey", killed(&format!(". script: {sha}, on @user_script:1."))),
+            ("valkey-9.1", "Valkey", killed(". script: on @user_script:1.")),
+        ] {
+            let mut play = Play::new(dialect);
+            play.run("CONFIG SET lua-time-limit 5");
+            let lines = ["PING", "MULTI", "INCR x", "EXEC", "SHUTDOWN", "WATCH x", "SCRIPT KILL"];
+            let (heard, ended) = meanwhile(&mut play, ENDLESS, &lines);
+            let busy =
+                format!("BUSY {server} is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
+            let refused = format!("-{busy}");
+            let aborted = format!("-EXECABORT Transaction discarded because of: {busy}");
+            assert_eq!(heard, [&refused, "+OK", &refused, &aborted, &refused, "+OK", "+OK"], "{dialect}");
+            assert_eq!(ended, answer, "{dialect}");
+            assert_eq!(play.run("SCRIPT KILL"), "-NOTBUSY No scripts in execution right now.");
+            assert_eq!(play.run("PING"), "PONG");
+        }
+    }
+
+    #[test]
+    fn a_script_cannot_catch_its_end() {
+        let mut play = Play::new("redis-7.0");
+        play.run("CONFIG SET lua-time-limit 5");
+        for script in [
+            "EVAL \"while true do pcall(function() while true do end end) end\" 0",
+            "EVAL \"local f = coroutine.wrap(function() while true do end end) while true do pcall(f) end\" 0",
+        ] {
+            let (heard, ended) = meanwhile(&mut play, script, &["PING", "SCRIPT KILL"]);
+            assert_eq!(heard[1], "+OK");
+            assert!(ended.starts_with("-ERR Script killed by user"), "{ended}");
+        }
+    }
+
+    #[test]
+    fn what_has_written_cannot_be_undone_but_by_the_end() {
+        let mut play = Play::new("redis-7.0");
+        play.run("CONFIG SET lua-time-limit 5");
+        play.run("SET other 1");
+        play.stream();
+        let script = "EVAL \"redis.call('set', KEYS[1], 'v') while true do end\" 1 k";
+        let (heard, _) = meanwhile(&mut play, script, &["SCRIPT KILL", "GET k", "SHUTDOWN NOSAVE"]);
+        assert!(heard[0].starts_with("-UNKILLABLE Sorry the script already executed write commands"), "{heard:?}");
+        assert!(heard[1].starts_with("-BUSY "), "{heard:?}");
+        // Half of what it was to do is not what replicas hear last.
+        assert!(play.engine.stop.is_some());
+        assert_eq!(play.stream(), "");
+    }
+
+    #[test]
+    fn functions_are_ended_by_their_own_name_and_told() {
+        let mut play = Play::new("redis-7.0");
+        play.run("CONFIG SET busy-reply-threshold 5");
+        play.run(r##"FUNCTION LOAD "#!lua name=l\nredis.register_function('f', function() while true do end end)""##);
+        let lines = ["FUNCTION STATS", "SCRIPT KILL", "FUNCTION KILL"];
+        let (heard, ended) = meanwhile(&mut play, "FCALL f 0", &lines);
+        assert!(
+            heard[0].contains("running_script\r\n*6\r\n$4\r\nname\r\n$1\r\nf\r\n$7\r\ncommand\r\n*3\r\n$5\r\nFCALL")
+        );
+        assert_eq!(
+            heard[1],
+            "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+        );
+        assert_eq!(heard[2], "+OK");
+        assert_eq!(ended, "-ERR Script killed by user with FUNCTION KILL. script: f, on @user_function:2.");
+    }
+
+    #[test]
+    fn what_a_script_does_is_one_unit_whoever_is_heard_meanwhile() {
+        let mut play = Play::new("redis-7.0");
+        play.run("CONFIG SET lua-time-limit 5");
+        play.stream();
+        let script = "EVAL \"redis.call('set', 'a', 1) for i = 1, 3000000 do end redis.call('set', 'b', 2)\" 0";
+        let speaker = Rc::new(Speaker { now: Cell::new(play.now), ..Speaker::default() });
+        speaker.lines.borrow_mut().extend(["PING"; 1000]);
+        play.engine.set_attendant(speaker.clone());
+        assert_eq!(play.run(script), "(nil)");
+        assert!(speaker.heard.borrow().len() > 2);
+        assert_eq!(
+            play.stream(),
+            "MULTI | SET a 1 | SET b 2 | EXEC".to_lowercase().replace("multi", "MULTI").replace("exec", "EXEC")
+        );
+    }
+}

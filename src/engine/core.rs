@@ -978,7 +978,7 @@ impl Engine {
             if let Some(blocked) = self.unblock(&mut session) {
                 let mut reply = Reply::new(session.resp3);
                 let args = blocked.command.get(0);
-                if found.is_none() && !self.dialect.since(7, 2) {
+                if found != Some("stream") && reads_for_group(args) && !self.dialect.since(7, 2) {
                     let gone = CommandError::fixed("UNBLOCKED the stream key no longer exists");
                     reply.error(&gone);
                     self.count_error(&gone);

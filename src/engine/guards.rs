@@ -138,3 +138,195 @@ impl Engine {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::Play;
+
+    /// Lines beside their answers, whatever goes into the stream.
+    #[track_caller]
+    fn answers(play: &mut Play, rows: &[(&str, &str)]) {
+        for (line, answer) in rows {
+            assert_eq!(play.run(line), *answer, "{line}");
+        }
+    }
+
+    // All asked of redis-server 7.0.15.
+
+    #[test]
+    fn a_transaction_is_refused_as_its_commands_would_be() {
+        let mut play = Play::new("redis-7.0");
+        let no_replicas = "NOREPLICAS Not enough good replicas to write.";
+        play.rows(&[("MULTI", "OK", ""), ("INCR x", "QUEUED", ""), ("PING", "QUEUED", "")]);
+        play.run("SELECT 0");
+        play.engine.config.set("min-replicas-to-write", "1").unwrap();
+        play.engine.refresh();
+        answers(
+            &mut play,
+            &[
+                ("EXEC", &format!("-EXECABORT Transaction discarded because of: {no_replicas}")),
+                ("EXEC", "-ERR EXEC without MULTI"),
+                ("SET x 1", &format!("-{no_replicas}")),
+                ("GET x", "(nil)"),
+                ("MULTI", "OK"),
+                ("SET x 1", &format!("-{no_replicas}")),
+                ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+                ("MULTI", "OK"),
+                ("GET x", "QUEUED"),
+                ("EXEC", "[(nil)]"),
+            ],
+        );
+    }
+
+    #[test]
+    fn memory_is_asked_about_once_more() {
+        let mut play = Play::new("redis-7.0");
+        let full = "OOM command not allowed when used memory > 'maxmemory'.";
+        answers(&mut play, &[("SET k v", "OK"), ("MULTI", "OK"), ("SET x 1", "QUEUED"), ("GET x", "QUEUED")]);
+        play.engine.config.set("maxmemory", "1").unwrap();
+        play.engine.refresh();
+        answers(
+            &mut play,
+            &[
+                ("EXEC", &format!("-EXECABORT Transaction discarded because of: {full}")),
+                ("MULTI", "OK"),
+                // What is queued takes memory, whatever it would do.
+                ("GET k", &format!("-{full}")),
+                ("DISCARD", "OK"),
+                ("GET k", "v"),
+                ("SET k w", &format!("-{full}")),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_queued_breaks_the_transaction() {
+        for line in ["SAVE", "SHUTDOWN"] {
+            let mut play = Play::new("redis-7.0");
+            answers(
+                &mut play,
+                &[
+                    ("MULTI", "OK"),
+                    (line, "-ERR Command not allowed inside a transaction"),
+                    ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn a_stale_replica_answers_if_it_is_to() {
+        let mut play = Play::new("redis-7.0");
+        let stale = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+        answers(
+            &mut play,
+            &[
+                ("CONFIG SET replica-serve-stale-data no", "OK"),
+                ("SET x 1", "OK"),
+                ("MULTI", "OK"),
+                ("GET x", "QUEUED"),
+            ],
+        );
+        let now = play.now;
+        let start = play.engine.own_place();
+        play.engine.follow("127.0.0.1", 1, start, now);
+        answers(
+            &mut play,
+            &[
+                ("EXEC", &format!("-EXECABORT Transaction discarded because of: {stale}")),
+                ("GET x", &format!("-{stale}")),
+                ("MULTI", "OK"),
+                ("GET x", &format!("-{stale}")),
+                ("DISCARD", "OK"),
+            ],
+        );
+        #[cfg(feature = "scripts")]
+        answers(
+            &mut play,
+            &[
+                ("EVAL \"return 1\" 0", &format!("-{stale}")),
+                (
+                    "EVAL \"#!lua\\nreturn 1\" 0",
+                    "-MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script.",
+                ),
+                ("EVAL \"#!lua flags=allow-stale,no-writes\\nreturn 1\" 0", "1"),
+            ],
+        );
+        #[cfg(feature = "scripts")]
+        {
+            let said = play.run("EVAL \"#!lua flags=allow-stale,no-writes\\nreturn redis.call('get', 'x')\" 1 x");
+            assert!(said.starts_with("-ERR Can not execute the command on a stale replica script: "), "{said}");
+        }
+    }
+
+    #[cfg(feature = "scripts")]
+    #[test]
+    fn scripts_are_held_to_it() {
+        let mut play = Play::new("redis-7.0");
+        let flagged = |flags: &str, body: &str| format!("EVAL \"#!lua{flags}\\n{body}\" 1 x");
+        play.run("SET k v");
+        play.engine.config.set("maxmemory", "1").unwrap();
+        play.engine.refresh();
+        let begins = |play: &mut Play, line: &str, answer: &str| {
+            let said = play.run(line);
+            assert!(said.starts_with(answer), "{line}: {said}");
+        };
+        let no_flag = "-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+        begins(&mut play, &flagged("", "return 1"), no_flag);
+        begins(&mut play, &flagged(" flags=no-writes", "return 1"), "1");
+        begins(&mut play, &flagged(" flags=allow-oom", "return redis.call('set', KEYS[1], 1)"), "OK");
+        let set = "EVAL \"return redis.call('set', KEYS[1], 1)\" 1 x";
+        begins(&mut play, set, "-OOM command not allowed when used memory > 'maxmemory'. script: ");
+        // Once it has written it goes on.
+        begins(&mut play, "EVAL \"redis.call('del', 'y') return redis.call('set', KEYS[1], 2)\" 1 x", "OK");
+        play.engine.config.set("maxmemory", "0").unwrap();
+        play.engine.config.set("min-replicas-to-write", "1").unwrap();
+        play.engine.refresh();
+        begins(&mut play, &flagged("", "return 1"), "-NOREPLICAS Not enough good replicas to write.");
+        begins(&mut play, &flagged(" flags=no-writes", "return 1"), "1");
+        begins(&mut play, set, "-NOREPLICAS Not enough good replicas to write. script: ");
+        begins(&mut play, "EVAL \"return redis.call('get', KEYS[1])\" 1 x", "2");
+    }
+
+    #[test]
+    fn a_watched_key_that_had_expired_is_none() {
+        let mut play = Play::new("redis-7.0");
+        play.engine.active_expire = false;
+        let stale = |play: &mut Play| {
+            play.run("SET k v PX 1");
+            play.now += 10;
+            play.run("WATCH k");
+        };
+        // Deleted now or looked for, it is gone as it was before.
+        for line in ["DEL k", "EXISTS k", "FLUSHDB", "SWAPDB 0 1", "PING"] {
+            stale(&mut play);
+            play.run(line);
+            answers(&mut play, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "[PONG]")]);
+        }
+        // One that expires later has changed, and so has one that is set.
+        play.run("SET k v PX 1");
+        play.run("WATCH k");
+        play.now += 10;
+        answers(&mut play, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "(nil)")]);
+        stale(&mut play);
+        play.run("SET k w");
+        answers(&mut play, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "(nil)")]);
+    }
+
+    #[test]
+    fn swapped_databases_change_what_is_watched() {
+        let mut play = Play::new("redis-7.0");
+        for (before, broken) in [("SET k v", true), ("PING", false)] {
+            play.run("FLUSHALL");
+            answers(&mut play, &[("WATCH k", "OK")]);
+            play.run("UNWATCH");
+            play.run(before);
+            play.run("WATCH k");
+            play.run("SWAPDB 0 1");
+            let answer = if broken { "(nil)" } else { "[PONG]" };
+            answers(&mut play, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", answer)]);
+        }
+        answers(&mut play, &[("FLUSHALL", "OK"), ("SELECT 1", "OK"), ("SET k v", "OK"), ("SELECT 0", "OK")]);
+        answers(&mut play, &[("WATCH k", "OK"), ("SWAPDB 0 1", "OK"), ("MULTI", "OK"), ("EXEC", "(nil)")]);
+    }
+}

@@ -196,3 +196,48 @@ fn digest(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     context.reply.status(&digest);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::saving::{DumpFile, Place, TakeDump, WriteDump};
+    use crate::engine::testing::Play;
+
+    /// A file in memory.
+    #[derive(Debug, Default)]
+    struct InMemory(Vec<u8>);
+
+    impl DumpFile for InMemory {
+        fn write(&mut self, _: &Place, dump: WriteDump<'_>) -> Result<(), String> {
+            self.0.clear();
+            dump(&mut self.0)
+        }
+
+        fn read(&mut self, _: &Place, take: TakeDump<'_>) -> Result<(), String> {
+            self.0.chunks(7).try_for_each(take)
+        }
+    }
+
+    #[test]
+    fn the_data_are_loaded_as_they_were_saved() {
+        let mut play = Play::new("redis-7.0");
+        play.engine.saving.file = Some(Box::<InMemory>::default());
+        for line in ["SET s v PX 500", "HSET h f v", "SELECT 3", "RPUSH l a b", "SELECT 0"] {
+            play.run(line);
+        }
+        let digest = play.run("DEBUG DIGEST");
+        play.stream();
+        play.rows(&[("DEBUG RELOAD", "OK", ""), ("SADD new x", "1", "SADD new x")]);
+        play.rows(&[
+            // What is there is in the way, unless it may be replaced.
+            ("DEBUG RELOAD NOSAVE NOFLUSH", "-ERR Error trying to load the RDB dump, check server logs.", ""),
+            ("DEBUG RELOAD NOSAVE NOFLUSH MERGE", "OK", ""),
+            ("SCARD new", "1", ""),
+            ("DEBUG RELOAD NOSAVE", "OK", ""),
+            ("SCARD new", "0", ""),
+            ("DEBUG RELOAD FOO", "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.", ""),
+        ]);
+        assert_eq!(play.run("DEBUG DIGEST"), digest);
+        play.now += 1000;
+        play.rows(&[("DEBUG RELOAD NOSAVE", "OK", ""), ("DBSIZE", "1", "")]);
+    }
+}

@@ -457,3 +457,38 @@ impl Context<'_> {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::Play;
+
+    #[test]
+    fn a_walk_deletes_what_has_expired_one_by_one() {
+        // Asked of redis-server 7.0.15.
+        let mut play = Play::new("redis-7.0");
+        let fill = |play: &mut Play| {
+            for line in ["SET a v PX 1", "SET b v PX 1", "SADD c v", "PEXPIRE c 1"] {
+                play.run(line);
+            }
+            play.now += 10;
+            play.stream();
+        };
+        fill(&mut play);
+        play.rows(&[
+            ("SCAN 0 MATCH none", "[0 []]", ""),
+            ("SCAN 0 TYPE set", "[0 []]", "DEL c"),
+            ("SCAN 0", "[0 []]", "DEL b | DEL a"),
+        ]);
+        fill(&mut play);
+        assert_eq!(play.run("RANDOMKEY"), "(nil)");
+        let mut gone: Vec<String> = play.stream().split(" | ").map(str::to_owned).collect();
+        gone.sort();
+        assert_eq!(gone, ["DEL a", "DEL b", "DEL c"]);
+        // A transaction is one unit, whatever is in it.
+        fill(&mut play);
+        play.run("MULTI");
+        play.run("SCAN 0");
+        assert_eq!(play.run("EXEC"), "[[0 []]]");
+        assert_eq!(play.stream(), "MULTI | DEL c | DEL b | DEL a | EXEC");
+    }
+}

@@ -197,3 +197,57 @@ fn purge(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     context.reply.ok();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::Play;
+
+    #[test]
+    fn encodings_are_told_by_version_and_configuration() {
+        // Asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 9.1.2.
+        let long = "x".repeat(65);
+        for (dialect, list, set, sorted_set, hash) in [
+            ("redis-6.2", "quicklist", "hashtable", "ziplist", "ziplist"),
+            ("redis-7.0", "quicklist", "hashtable", "listpack", "listpack"),
+            ("redis-8.2", "listpack", "listpack", "listpack", "listpack"),
+            ("valkey-9.1", "listpack", "listpack", "listpack", "listpack"),
+        ] {
+            let mut play = Play::new(dialect);
+            let mut is = |line: &str, encoding: &str| {
+                play.run("DEL k");
+                for line in line.split(" ; ") {
+                    play.run(line);
+                }
+                assert_eq!(play.run("OBJECT ENCODING k"), encoding, "{dialect}: {line}");
+            };
+            is("SET k 12", "int");
+            is("SET k 0012", "embstr");
+            is("SET k 12 ; SETRANGE k 0 x", "raw");
+            is("SET k a ; APPEND k b", "raw");
+            is("RPUSH k a", list);
+            is("SADD k 1 2", "intset");
+            is("SADD k 1 a", set);
+            // It does not go back.
+            is("SADD k 1 a ; SREM k a", set);
+            is(&format!("SADD k {long}"), "hashtable");
+            is("ZADD k 1 a", sorted_set);
+            is(&format!("ZADD k 1 {long}"), "skiplist");
+            is("HSET k a b", hash);
+            is(&format!("HSET k a {long}"), "hashtable");
+            is("CONFIG SET hash-max-ziplist-value 70 ; CONFIG SET set-max-intset-entries 1", "(nil)");
+            is(&format!("HSET k a {long}"), hash);
+            is("SADD k 1 2", set);
+        }
+    }
+
+    #[test]
+    fn small_numbers_were_shared() {
+        let counts = |dialect| {
+            let mut play = Play::new(dialect);
+            play.run("MSET small 9999 large 10000 text x");
+            ["small", "large", "text"].map(|key| play.run(&format!("OBJECT REFCOUNT {key}")))
+        };
+        assert_eq!(counts("redis-7.0"), ["2147483647", "1", "1"]);
+        assert_eq!(counts("valkey-8.1"), ["1", "1", "1"]);
+    }
+}

@@ -44,6 +44,13 @@ pub(super) fn to_lua(lua: &Lua, bytes: &mut &[u8]) -> mlua::Result<Value> {
         }
         b'+' => one("ok", text(line)?),
         b'-' => one("err", text(line)?),
+        // What is told of an answer is not it.
+        b'|' => {
+            for _ in 0..number().max(0).saturating_mul(2) {
+                to_lua(lua, bytes)?;
+            }
+            to_lua(lua, bytes)
+        }
         b'_' => Ok(Value::Nil),
         b'#' => Ok(Value::Boolean(line == b"t")),
         b',' => one("double", Value::Number(args::float(line).unwrap_or(f64::NAN))),

@@ -8,7 +8,7 @@ use mlua::{Lua, Value};
 use super::convert::{Answer, to_lua};
 use super::random::Lrand48;
 use super::sandbox::{ANSWERED, ATTEND, CALL, FINE, Failure, REFUSED, Shared, TO_REPLICAS, coded};
-use super::{Flags, OLD, Scripts, digest, sha1_hex};
+use super::{Flags, OLD, Ready, Scripts, digest};
 use crate::engine::args::Args;
 use crate::engine::busy::Begun;
 use crate::engine::command::{Flag, Outcome, Spec};
@@ -67,15 +67,15 @@ fn eval_with(
     of_master: bool,
 ) -> Outcome {
     let dialect = context.engine.dialect;
-    let named = match caller {
-        Caller::Eval => sha1_hex(args.get(1)),
-        Caller::EvalSha => String::from_utf8_lossy(args.get(1)).to_ascii_lowercase(),
+    let ready = match caller {
+        Caller::Eval => scripts.ready_by_text(args.get(1), dialect, of_master)?,
+        Caller::EvalSha => {
+            let sha = digest(args.get(1)).ok_or_else(|| super::no_script(dialect))?;
+            scripts.ready(sha, dialect, of_master)?
+        }
     };
-    let sha = digest(named.as_bytes()).ok_or_else(|| super::no_script(dialect))?;
-    if caller == Caller::Eval {
-        scripts.admit(sha, args.get(1), dialect, of_master, false)?;
-    }
-    let (work, flags) = scripts.ready(sha, dialect, of_master)?;
+    let Ready { sha, work, flags } = ready;
+    let named = std::str::from_utf8(&sha).unwrap_or_default();
     check(context, flags, read_only)?;
     let functions = scripts.functions();
     let side = if of_master { &scripts.masters } else { &scripts.own };
@@ -94,7 +94,7 @@ fn eval_with(
     let before = run.begin();
     let words = args.from(3);
     let value = sandbox.run(&work, true, words.clone().take(keys), words.skip(keys), |lua, asked| run.way(lua, asked));
-    let outcome = run.end(before, value, &named);
+    let outcome = run.end(before, value, named);
     let whole = sandbox.shared.whole.get();
     if !whole {
         context.keep_from_stream();

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic, VmState};
 use sha1::{Digest as _, Sha1};
 
@@ -134,8 +135,8 @@ pub(super) struct Sandbox {
     pub(super) lua: Lua,
     pub(super) shared: Rc<Shared>,
     compile: Function,
-    run: Function,
-    call: Function,
+    /// What runs a script, with tables of words or with the words themselves, and what calls a function.
+    runs: [Function; 4],
     register: Function,
 }
 
@@ -171,11 +172,11 @@ impl Sandbox {
             registered: RefCell::default(),
         });
         let meter = shared.clone();
-        lua.set_global_hook(HookTriggers::new().every_nth_instruction(SCRIPT_SLICE), move |_, _| meter.slice())?;
+        lua.set_global_hook(HookTriggers::new().every_nth_instruction(SCRIPT_SLICE), move |lua, _| meter.slice(lua))?;
         let native = native(&lua, &shared, for_functions)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name(format!("={}", thrown::PRELUDE));
-        let (compile, run, call, register) = prelude.call((lua.globals(), native, shared.modern))?;
-        Ok(Self { lua, shared, compile, run, call, register })
+        let (compile, runs, register) = prelude.call((lua.globals(), native, shared.modern))?;
+        Ok(Self { lua, shared, compile, runs, register })
     }
 
     /// A text as a function.
@@ -197,17 +198,22 @@ impl Sandbox {
         &self,
         work: &Function,
         is_script: bool,
-        keys: impl Iterator<Item = &'a [u8]>,
-        arguments: impl Iterator<Item = &'a [u8]>,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        arguments: impl ExactSizeIterator<Item = &'a [u8]>,
         way: impl FnMut(&Lua, i64) -> mlua::Result<(i64, Value)>,
     ) -> Result<Value, Failure> {
         self.begin();
-        let run = if is_script { &self.run } else { &self.call };
+        let [run, run_few, call, call_few] = &self.runs;
+        let (with_tables, with_words) = if is_script { (run, run_few) } else { (call, call_few) };
+        let (first, second) = (keys.len(), arguments.len());
         let ended = self.lua.scope(|scope| {
-            let keys = self.list(keys)?;
-            let arguments = self.list(arguments)?;
             self.shared.way.replace(Some(scope.create_function_mut(way)?));
-            run.call::<(bool, Value)>((work, keys, arguments))
+            if first + second <= FEW {
+                let words = keys.chain(arguments).map(|word| self.lua.create_string(word));
+                let words: mlua::Result<Variadic<_>> = words.collect();
+                return with_words.call::<(bool, Value)>((work, first, words?));
+            }
+            with_tables.call::<(bool, Value)>((work, self.list(keys)?, self.list(arguments)?))
         });
         self.shared.way.replace(None);
         self.tidy();
@@ -225,6 +231,8 @@ impl Sandbox {
     }
 
     fn begin(&self) {
+        // What stands there from the beginning is most of what a small script's garbage is looked for in.
+        look_for_garbage(&self.lua, if self.lua.used_memory() < SMALL { 400 } else { 200 });
         self.shared.slices.set(0);
         self.shared.killed.set(false);
         self.shared.resp3.set(false);
@@ -239,7 +247,7 @@ impl Sandbox {
     }
 
     fn list<'a>(&self, words: impl Iterator<Item = &'a [u8]>) -> mlua::Result<Table> {
-        let table = self.lua.create_table()?;
+        let table = self.lua.create_table_with_capacity(words.size_hint().0, 0)?;
         for (index, word) in words.enumerate() {
             table.raw_set(index + 1, self.lua.create_string(word)?)?;
         }
@@ -279,9 +287,23 @@ impl Sandbox {
     }
 }
 
+/// So many words are handed over one by one.
+const FEW: usize = 100;
+
+/// Garbage is looked for again when so many percent are in use of what was when it had been.
+fn look_for_garbage(lua: &Lua, percent: i32) {
+    lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(percent)));
+}
+
+/// An interpreter that takes so much at most is looked through half as often, in bytes.
+const SMALL: usize = 4 << 20;
+
 impl Shared {
     /// So many instructions more have run.
-    fn slice(&self) -> mlua::Result<VmState> {
+    fn slice(&self, lua: &Lua) -> mlua::Result<VmState> {
+        if lua.used_memory() > SMALL {
+            look_for_garbage(lua, 200);
+        }
         self.slices.set(self.slices.get() + 1);
         if !self.killed.get() {
             let way = if self.attended.get() { self.way.borrow().clone() } else { None };
@@ -358,8 +380,8 @@ impl Shared {
 
     /// `redis.call` and `redis.pcall`.
     fn ask(&self, lua: &Lua, arguments: MultiValue, raises: bool) -> mlua::Result<Value> {
-        let way = self.way.borrow().clone();
-        let Some(way) = way else {
+        let way = self.way.borrow();
+        let Some(way) = way.as_ref() else {
             return Err(self.problem("redis.call/pcall can only be called inside a script invocation"));
         };
         let (answer, value) = match self.say_words(&arguments) {

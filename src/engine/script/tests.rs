@@ -319,3 +319,99 @@ fn functions_are_called() {
         ("FCALL f 1 k v", "-ERR Function not found", ""),
     ]);
 }
+
+#[test]
+fn what_is_refused_or_made_up_counts_once() {
+    // Asked of redis-server 7.0.15.
+    let mut play = Play::new("redis-7.0");
+    let counts = |play: &Play| {
+        let errors = &play.engine.stats.errors;
+        errors.iter().map(|(code, count)| format!("{code} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    for (line, expected) in [
+        ("EVAL \"return redis.error_reply('MY words')\" 0", "MY 1"),
+        ("EVAL \"return redis.pcall('nope')\" 0", "ERR 1"),
+        ("EVAL \"redis.pcall('nope') return 1\" 0", "ERR 1"),
+        ("EVAL \"return redis.call('nope')\" 0", "ERR 1"),
+        ("EVAL \"return redis.pcall('incr', 'k', 'x')\" 0", "ERR 1"),
+        ("EVAL \"return redis.status_reply('MY words')\" 0", ""),
+    ] {
+        play.engine.stats.errors.clear();
+        play.run(line);
+        assert_eq!(counts(&play), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_script_is_no_place_to_wait() {
+    // Asked of Redis 6.2.14 and 7.0.15.
+    for dialect in ["redis-6.2", "redis-7.0"] {
+        let rows = [
+            "return redis.pcall('xread', 'BLOCK', 0, 'STREAMS', 's', '$')",
+            "return redis.pcall('xreadgroup', 'GROUP', 'g', 'c', 'BLOCK', 0, 'STREAMS', 's', '>')",
+        ];
+        for (row, command) in rows.into_iter().zip(["xread", "xreadgroup"]) {
+            let answer = format!("-ERR {command} command is not allowed with BLOCK option from scripts");
+            answers(dialect, &[(row, &answer)]);
+        }
+    }
+}
+
+#[test]
+fn sets_come_in_order_and_attributes_are_no_answer() {
+    answers(
+        "redis-7.0",
+        &[("redis.call('sadd', 's', 'aa', 'c', 'b') return redis.call('sort', 's', 'by', 'nosort')", "[aa b c]")],
+    );
+    let mut play = Play::new("redis-7.0");
+    play.run("DEBUG SET-DISABLE-DENY-SCRIPTS 1");
+    let line = "EVAL \"redis.setresp(3) return redis.call('debug', 'protocol', 'attrib')\" 0";
+    assert_eq!(play.run(line), "Some real reply following the attribute");
+    play.run("DEBUG SET-DISABLE-DENY-SCRIPTS 0");
+    assert!(play.run(line).starts_with("-ERR This Redis command is not allowed from script"));
+}
+
+#[test]
+fn the_same_text_is_the_same_script_until_it_is_forgotten() {
+    let mut play = Play::new("redis-7.0");
+    let (one, other) = ("EVAL \"return 1\" 0", "EVAL \"return 2\" 0");
+    for (line, answer) in [(one, "1"), (one, "1"), (other, "2"), (one, "1")] {
+        assert_eq!(play.run(line), answer);
+    }
+    let sha = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+    assert_eq!(play.run(&format!("SCRIPT EXISTS {sha}")), "[1]");
+    play.run("SCRIPT FLUSH");
+    assert_eq!(play.run(&format!("SCRIPT EXISTS {sha}")), "[0]");
+    assert_eq!(play.run(one), "1");
+    assert_eq!(play.run(&format!("SCRIPT EXISTS {sha}")), "[1]");
+    assert_eq!(play.run(&format!("EVALSHA {} 0", sha.to_uppercase())), "1");
+}
+
+#[test]
+fn a_library_that_takes_too_long_to_load_is_not() {
+    let mut play = Play::new("redis-7.0");
+    let answer = play.run(r##"FUNCTION LOAD "#!lua name=l\nwhile true do end""##);
+    assert!(
+        answer.starts_with("-ERR Error registering functions: ") && answer.contains("FUNCTION LOAD timeout"),
+        "{answer}"
+    );
+    assert_eq!(
+        play.run(r##"FUNCTION LOAD "#!lua name=\"q\"\nredis.register_function('f', function() return 7 end)""##),
+        "q"
+    );
+    assert_eq!(play.run("FCALL f 0"), "7");
+}
+
+#[test]
+fn few_words_come_as_many_do() {
+    let mut play = Play::new("redis-7.0");
+    let words = |count: usize| (0..count).map(|number| format!(" {number}")).collect::<String>();
+    for (keys, count) in [(0, 0), (0, 2), (2, 2), (1, 3), (60, 100), (60, 101), (150, 300)] {
+        let script = "return {#KEYS, #ARGV, KEYS[#KEYS] or '-', ARGV[1] or '-', ARGV[#ARGV] or '-'}";
+        let word = |at: usize, there: bool| if there { at.to_string() } else { "-".to_owned() };
+        let last = word(keys.max(1) - 1, keys > 0);
+        let (first, end) = (word(keys, count > keys), word(count.max(1) - 1, count > keys));
+        let answer = format!("[{keys} {} {last} {first} {end}]", count - keys);
+        assert_eq!(play.run(&format!("EVAL \"{script}\" {keys}{}", words(count))), answer);
+    }
+}

@@ -209,3 +209,31 @@ fn more_than_was_added_cannot_be_read() {
         }
     }
 }
+
+#[test]
+fn nodes_are_as_large_as_the_configuration_has_it() {
+    // Asked of redis-server 7.0.15.
+    let mut play = Play::new("redis-7.0");
+    play.run("CONFIG SET stream-node-max-entries 10");
+    for _ in 0..100 {
+        play.run("XADD s * f v");
+    }
+    for (line, length) in [
+        ("XADD s MAXLEN ~ 55 LIMIT 30 * f v", "71"),
+        ("XADD s MAXLEN ~ 55 LIMIT 30 * f v", "62"),
+        ("CONFIG SET stream-node-max-entries 1", "62"),
+        ("XTRIM s MAXLEN ~ 1", "2"),
+    ] {
+        play.run(line);
+        assert_eq!(play.run("XLEN s"), length, "{line}");
+    }
+    // Without LIMIT a hundred nodes' worth goes at most.
+    play.run("DEL s");
+    for _ in 0..150 {
+        play.run("XADD s * f v");
+    }
+    assert_eq!(play.run("XTRIM s MAXLEN ~ 0"), "100");
+    play.run("XGROUP CREATE s g $");
+    assert_eq!(play.run("XGROUP SETID s g -"), "OK");
+    assert!(play.run("XGROUP CREATE s h -").starts_with("-ERR Invalid stream ID"));
+}
