@@ -383,6 +383,7 @@ fn a_groups_reader_is_told_that_its_stream_is_gone() {
             assert_eq!(error(waits.reply().unwrap()), told, "{compat}: {lines:?}");
         }
         // Who waits for something else at the key goes on waiting.
+        acts.ask(&["DEL", "s"]);
         waits.send(&["BLPOP", "s", "0"]);
         until("it waits again", || info(&mut acts, "blocked_clients") == "1");
         acts.ask(&["DEL", "s"]);

@@ -851,8 +851,12 @@ impl Engine {
             self.touch_all(other, Some(one), now);
         }
         self.keyspace.swap(one, other);
-        self.touch_all_awaited(one);
-        self.touch_all_awaited(other);
+        for db in [one, other] {
+            self.touch_all_awaited(db);
+            let here = self.awaited.keys().filter(|(at, key)| *at == db && self.keyspace.get(db, key).is_some());
+            let found: Vec<Blob> = here.map(|(_, key)| key.clone()).collect();
+            found.iter().for_each(|key| self.signal(db, key));
+        }
     }
 
     /// A session wants to know whether a key changes.

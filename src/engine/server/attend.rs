@@ -97,7 +97,8 @@ fn hear(shared: &Rc<Shared>, engine: &mut Engine, id: SessionId, pipe: &Pipe) {
     };
     // That it has gone is for its task to find.
     if read > 0 {
-        connection.hear(shared, engine, id, pipe, bytes.get(..read).unwrap_or_default());
+        let bytes = bytes.get(..read).unwrap_or_default();
+        connection.hear(shared, engine, (id, pipe), bytes, &mut socket);
         pipe.wake.notify_one();
     }
 }

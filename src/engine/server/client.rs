@@ -152,14 +152,22 @@ impl Connection {
 
     /// Takes what a client has said while a script runs, and answers.
     #[cfg(feature = "scripts")]
-    pub(super) fn hear(&mut self, shared: &Rc<Shared>, engine: &mut Engine, id: SessionId, pipe: &Pipe, bytes: &[u8]) {
+    pub(super) fn hear(
+        &mut self,
+        shared: &Rc<Shared>,
+        engine: &mut Engine,
+        (id, pipe): (SessionId, &Pipe),
+        bytes: &[u8],
+        socket: &mut std::net::TcpStream,
+    ) {
         self.input.drain(..self.at);
         self.at = 0;
         self.input.extend_from_slice(bytes);
         engine.stats.bytes_in += bytes.len() as u64;
         self.run_batch(shared, engine, id, pipe);
-        // What fails here fails again where somebody looks.
-        let _ = self.send(shared, &pipe.socket, id);
+        // The runtime, which does not get its turn, would not say that the socket takes something. What fails here fails
+        // again where somebody looks.
+        let _ = self.send(shared, |bytes| io::Write::write(socket, bytes), id);
     }
 
     /// Runs what has come, sends what is ready; tells what is to be waited for.
@@ -242,7 +250,7 @@ impl Connection {
         loop {
             self.output.append(&mut pipe.out.borrow_mut());
             let before = self.output.len() - self.sent;
-            self.send(shared, writer, id)?;
+            self.send(shared, |bytes| writer.try_write(bytes), id)?;
             let left = self.output.len() - self.sent;
             if left < before && !self.replica {
                 let sent = (before - left) as u64;
@@ -320,10 +328,15 @@ impl Connection {
     }
 
     /// Sends what is ready, as much as goes.
-    fn send(&mut self, shared: &Shared, stream: &TcpStream, id: SessionId) -> io::Result<()> {
+    fn send(
+        &mut self,
+        shared: &Shared,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+        id: SessionId,
+    ) -> io::Result<()> {
         while self.sent < self.output.len() {
             let waiting = self.output.get(self.sent..).unwrap_or_default();
-            match stream.try_write(waiting) {
+            match write(waiting) {
                 Ok(sent) => {
                     if let Some(tap) = &shared.direct.tap {
                         tap.passed(id, false, waiting.get(..sent).unwrap_or_default());
@@ -431,7 +444,9 @@ impl Connection {
                     }
                     _ => {}
                 }
-                engine.serve_ready(now, &mut |id, bytes| shared.deliver(id, bytes));
+                if engine.sleep_for.is_none() {
+                    engine.serve_ready(now, &mut |id, bytes| shared.deliver(id, bytes));
+                }
             }
             self.at += length;
         };

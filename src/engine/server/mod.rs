@@ -140,6 +140,8 @@ impl Shared {
         if let Some(sleep) = engine.sleep_for.take() {
             // That nothing is served meanwhile is what was asked for.
             std::thread::sleep(sleep);
+            // Those who wait are served by the clock of afterwards: what they wait for may have expired.
+            engine.serve_waiting(self.now());
         }
         self.role.set(if engine.is_replica() { 'S' } else { 'M' });
         engine.serve_acknowledged();
