@@ -88,6 +88,8 @@ pub struct Session {
     pub closing: Option<Closing>,
     /// Answer bytes that wait to be sent.
     pub output: usize,
+    /// The room for answers that is kept, in bytes, and how much of it they have needed lately.
+    pub answer_room: (usize, usize),
     /// What it listens to.
     pub listens: Listens,
     /// CLIENT NO-EVICT and CLIENT NO-TOUCH.
@@ -216,7 +218,12 @@ impl Session {
     /// What RESET makes of it: as it came, but for its addresses and its number.
     pub fn reset(&mut self) {
         let (peer, local) = (std::mem::take(&mut self.peer), std::mem::take(&mut self.local));
-        *self = Self { active: self.active, output: self.output, ..Self::new(self.id, peer, local, self.since) };
+        *self = Self {
+            active: self.active,
+            output: self.output,
+            answer_room: self.answer_room,
+            ..Self::new(self.id, peer, local, self.since)
+        };
     }
 
     /// Whether it listens to anything.
@@ -300,12 +307,12 @@ impl Session {
         add(true, "qbuf-free", &self.input.1);
         add(true, "argv-mem", &0);
         add(modern, "multi-mem", &queued_bytes);
-        add(modern, "rbs", &0);
-        add(modern, "rbp", &0);
+        add(modern, "rbs", &self.answer_room.0);
+        add(modern, "rbp", &self.answer_room.1);
         add(true, "obl", &self.output);
         add(true, "oll", &0);
         add(true, "omem", &0);
-        add(true, "tot-mem", &(queued_bytes + self.output + self.input.0 + self.input.1));
+        add(true, "tot-mem", &(queued_bytes + self.output.max(self.answer_room.0) + self.input.0 + self.input.1));
         add(true, "events", &"r");
         add(true, "cmd", &command);
         add(true, "user", &user);

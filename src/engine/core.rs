@@ -182,6 +182,9 @@ pub struct Engine {
     loading: bool,
     /// What is done ten times a second is not done (DEBUG PAUSE-CRON).
     pub(super) cron_paused: bool,
+    /// How long what a client's answers have needed counts for the room that is kept for them, in milliseconds; for ever
+    /// if it is not said (DEBUG REPLYBUFFER).
+    pub(super) answer_peak_reset: Option<i64>,
     /// Whether keys are deleted once they expire, not only when they are asked for (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: bool,
     /// `maxmemory`, in bytes; 0 for no limit.
@@ -273,6 +276,7 @@ impl Engine {
             loading: false,
             active_expire: true,
             cron_paused: false,
+            answer_peak_reset: Some(ANSWER_PEAK_RESET),
             max_memory: 0,
             max_bulk: usize::MAX,
             paused: None,
@@ -1151,3 +1155,6 @@ pub(super) fn answer_nothing(args: Args<'_>, reply: &mut Reply) {
 
 /// Different first words of error replies that are counted, as Redis has it since 7.2.
 const MOST_ERRORS: usize = 128;
+
+/// What a client's answers have needed counts for so long, in milliseconds (Redis 7.0).
+pub(super) const ANSWER_PEAK_RESET: i64 = 5000;

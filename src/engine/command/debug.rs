@@ -2,6 +2,7 @@
 
 use super::{Context, Flag, Keys, Outcome, Spec, help, object, unknown_subcommand};
 use crate::engine::args::Args;
+use crate::engine::core::ANSWER_PEAK_RESET;
 use crate::engine::error::CommandError;
 use crate::engine::log::Level;
 use crate::engine::saving::Reload;
@@ -62,6 +63,7 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             context.engine.cron_paused = args.get(2) == b"1";
             context.reply.ok();
         }
+        () if args.is(1, "REPLYBUFFER") && args.len() == 4 => reply_buffer(context, args)?,
         () if args.is(1, "POPULATE") && args.len() >= 3 => populate(context, args)?,
         () if args.is(1, "REPLICATE") && args.len() >= 4 => {
             let words: Vec<&[u8]> = args.from(3).collect();
@@ -97,6 +99,26 @@ fn reload(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         context.engine.note(Level::Warning, format!("Error trying to load the RDB dump: {fault}"));
         CommandError::fixed("ERR Error trying to load the RDB dump, check server logs.")
     })?;
+    context.reply.ok();
+    Ok(())
+}
+
+/// DEBUG REPLYBUFFER: how room for answers follows what they need.
+fn reply_buffer(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if !context.engine.dialect.since(7, 0) {
+        return Err(unknown_subcommand("DEBUG", args, context.engine.dialect));
+    }
+    let reset = &mut context.engine.answer_peak_reset;
+    match () {
+        () if args.is(2, "RESIZING") => match args.integer(3)? {
+            0 => *reset = None,
+            _ => *reset = Some(ANSWER_PEAK_RESET),
+        },
+        () if !args.is(2, "PEAK-RESET-TIME") => return Err(CommandError::SYNTAX),
+        () if args.is(3, "NEVER") => *reset = None,
+        () if args.is(3, "RESET") => *reset = Some(ANSWER_PEAK_RESET),
+        () => *reset = Some(args.integer(3)?),
+    }
     context.reply.ok();
     Ok(())
 }

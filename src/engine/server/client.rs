@@ -1,6 +1,7 @@
 //! One connection: bytes in, batches of commands, answers out.
 
 mod faulty;
+mod room;
 
 use std::io;
 use std::rc::Rc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use self::room::{MOST, Room};
 use super::fault::{Faults, Verdict};
 use super::{Pipe, Shared};
 use crate::engine::clients::{Closing, Kind, Replies, SessionId};
@@ -17,9 +19,6 @@ use crate::engine::reply::Reply;
 use crate::engine::request::{Limits, Requests};
 use crate::repl::master::ConnectionId;
 use crate::units::Moment;
-
-/// How much is read at once; more where an argument is longer.
-const READ: usize = 64 << 10;
 
 /// Slices of the stream that are written at once.
 const SLICES: usize = 64;
@@ -37,6 +36,7 @@ pub(super) struct Connection {
     /// Answers; those before `sent` are out.
     output: Vec<u8>,
     sent: usize,
+    room: Room,
     /// Nothing more is read.
     ended: bool,
     /// It is a replica's: the stream follows what is written.
@@ -199,13 +199,12 @@ impl Connection {
         let reads = match next {
             _ if self.ended => false,
             Next::Go => true,
-            Next::Wait | Next::Send | Next::WaitUntil(_) => self.input.len() - self.at < READ,
+            Next::Wait | Next::Send | Next::WaitUntil(_) => self.input.len() - self.at < MOST,
             Next::Close(_) => false,
         };
         if reads {
             self.input.drain(..self.at);
             self.at = 0;
-            self.input.reserve(READ);
         }
         let pause = match next {
             Next::WaitUntil(until) => Some(Duration::from_millis(u64::try_from(until - shared.now()).unwrap_or(0))),
@@ -218,8 +217,12 @@ impl Connection {
 
     /// Reads what has come.
     fn read(&mut self, shared: &Shared, id: SessionId, socket: &TcpStream) -> io::Result<()> {
+        let room = self.room.make(&mut self.input);
         let read = match socket.try_read_buf(&mut self.input) {
-            Ok(read) => read,
+            Ok(read) => {
+                self.room.read(read, room, self.input.len());
+                read
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -250,6 +253,7 @@ impl Connection {
         loop {
             self.output.append(&mut pipe.out.borrow_mut());
             let before = self.output.len() - self.sent;
+            self.room.answers(before);
             self.send(shared, |bytes| writer.try_write(bytes), id)?;
             let left = self.output.len() - self.sent;
             if left < before && !self.replica {
@@ -259,6 +263,7 @@ impl Connection {
                 if let Some(session) = engine.clients.get_mut(id) {
                     session.bytes_out += sent;
                     session.output = left;
+                    session.answer_room = self.room.told(&self.output);
                 }
             }
             pipe.waiting.set(left);
@@ -350,7 +355,7 @@ impl Connection {
         self.output.clear();
         self.sent = 0;
         if self.output.capacity() > ENOUGH {
-            self.output.shrink_to(READ);
+            self.output.shrink_to(MOST);
         }
         Ok(())
     }

@@ -62,6 +62,8 @@ struct Shared {
     role: Cell<char>,
     /// When memory and processor time were looked at, in milliseconds since 1970.
     measured: Cell<i64>,
+    /// When connections' buffers were looked at, in milliseconds since 1970.
+    relaxed: Cell<i64>,
     /// Snapshots being made or sent.
     snapshots: RefCell<HashMap<master::SnapshotId, Rc<snapshot::Making>>>,
     /// The connections to the master.
@@ -199,11 +201,26 @@ impl Shared {
         }
     }
 
+    /// Connections give back room that they do not need.
+    fn relax_buffers(&self, engine: &mut Engine, now: i64) {
+        let reset = engine.answer_peak_reset;
+        for (id, pipe) in &*self.pipes.borrow() {
+            if let (Ok(mut connection), Some(session)) = (pipe.connection.try_borrow_mut(), engine.clients.get_mut(*id))
+            {
+                connection.relax(session, now, reset);
+            }
+        }
+    }
+
     /// What is done ten times a second, and when the ends want it.
     fn tick(self: &Rc<Self>) {
         let mut engine = self.engine.borrow_mut();
         let now = self.now();
         engine.sample_rates(now);
+        if now - self.relaxed.get() >= RELAXED_EVERY {
+            self.relaxed.set(now);
+            self.relax_buffers(&mut engine, now);
+        }
         if now - self.measured.get() >= MEASURED_EVERY {
             self.measured.set(now);
             process::measure(&mut engine.process);
@@ -228,6 +245,9 @@ impl Shared {
         self.cut_off_slow(&mut engine, now);
     }
 }
+
+/// How often connections' buffers are looked at, in milliseconds.
+const RELAXED_EVERY: i64 = 500;
 
 /// A clock that only goes forward, in nanoseconds.
 fn ticks() -> u64 {
@@ -308,6 +328,7 @@ async fn run(
         log,
         role: Cell::new('M'),
         measured: Cell::new(0),
+        relaxed: Cell::new(0),
         snapshots: RefCell::default(),
         links: RefCell::default(),
         direct,

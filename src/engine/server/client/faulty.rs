@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::{Connection, READ};
+use super::{Connection, MOST};
 use crate::bounds::REFUSING_REPLICAS;
 use crate::engine::clients::SessionId;
 use crate::engine::log::Level;
@@ -24,7 +24,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// what is on its way.
 pub(super) async fn hang_up(socket: &TcpStream) -> io::Result<()> {
     std::net::TcpStream::from(socket.as_fd().try_clone_to_owned()?).shutdown(Shutdown::Write)?;
-    let mut unheard = vec![0; READ];
+    let mut unheard = vec![0; MOST];
     let drained = async {
         loop {
             socket.readable().await?;
@@ -155,8 +155,8 @@ fn take_stream(faults: &mut Faults, shared: &Shared, connection: ConnectionId) -
     }
     let mut bytes = Vec::new();
     for slice in engine.master.stream(connection) {
-        bytes.extend_from_slice(slice.get(..READ - bytes.len()).unwrap_or(slice));
-        if bytes.len() == READ {
+        bytes.extend_from_slice(slice.get(..MOST - bytes.len()).unwrap_or(slice));
+        if bytes.len() == MOST {
             break;
         }
     }
