@@ -394,3 +394,52 @@ fn a_groups_reader_is_told_that_its_stream_is_gone() {
         assert_eq!(popped, ["s", "v"]);
     }
 }
+
+#[test]
+fn who_waits_is_served_by_swapped_databases_and_by_the_clock_behind_a_sleep() {
+    let server = Process::serve(&[]);
+    let (mut waits, mut acts) = (server.client(), server.client());
+    let waiting = |acts: &mut Client| until("it waits", || info(acts, "blocked_clients") == "1");
+    acts.ask(&["SELECT", "1"]);
+    acts.ask(&["RPUSH", "k", "v"]);
+    waits.send(&["BRPOP", "k", "0"]);
+    waiting(&mut acts);
+    acts.ask(&["SWAPDB", "1", "0"]);
+    let popped: Vec<String> = waits.reply().unwrap().array().into_iter().map(Reply::text).collect();
+    assert_eq!(popped, ["k", "v"]);
+    // What has expired by the end of a transaction that slept was never there for those who wait.
+    acts.ask(&["SELECT", "0"]);
+    acts.ask(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+    waits.send(&["BRPOP", "k", "0"]);
+    waiting(&mut acts);
+    for line in [&["MULTI"][..], &["RPUSH", "k", "v"], &["PEXPIRE", "k", "20"], &["DEBUG", "SLEEP", "0.1"], &["EXEC"]] {
+        acts.ask(line);
+    }
+    assert_eq!(info(&mut acts, "blocked_clients"), "1");
+    acts.ask(&["RPUSH", "k", "w"]);
+    let popped: Vec<String> = waits.reply().unwrap().array().into_iter().map(Reply::text).collect();
+    assert_eq!(popped, ["k", "w"]);
+}
+
+#[test]
+fn keys_migrate_to_real_servers_and_back() {
+    let (ours, real) = (Process::serve(&[]), Server::Redis70.start(&[]));
+    let (mut here, mut there) = (ours.client(), real.client());
+    here.ask(&["SET", "s", "text", "PX", "100000"]);
+    here.ask(&["RPUSH", "l", "a", "b"]);
+    let digest = |client: &mut Client| client.ask(&["DEBUG", "DIGEST"]).text();
+    let before = digest(&mut here);
+    let moved = |from: &mut Client, to: u16| {
+        from.ask(&["MIGRATE", "127.0.0.1", &to.to_string(), "", "0", "5000", "KEYS", "s", "nokey", "l"])
+    };
+    assert_eq!(moved(&mut here, real.port), Reply::Status("OK".into()));
+    assert_eq!((here.ask(&["DBSIZE"]), digest(&mut there)), (Reply::Integer(0), before.clone()));
+    assert!((1..=100_000).contains(&there.ask(&["PTTL", "s"]).integer()));
+    assert_eq!(moved(&mut there, ours.port), Reply::Status("OK".into()));
+    assert_eq!((there.ask(&["DBSIZE"]), digest(&mut here)), (Reply::Integer(0), before));
+    assert_eq!(moved(&mut there, ours.port), Reply::Status("NOKEY".into()));
+    // To itself: it cannot answer while it asks.
+    let asked = here.ask(&["MIGRATE", "127.0.0.1", &ours.port.to_string(), "s", "1", "50"]);
+    assert_eq!(error(asked), "IOERR error or timeout reading to target instance");
+    assert_eq!(here.ask(&["EXISTS", "s"]), Reply::Integer(1));
+}

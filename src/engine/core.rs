@@ -2,7 +2,6 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-#[cfg(feature = "scripts")]
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use super::clients::{Blocked, BlockedOn, Clients, Kind, Queue, Session, SessionI
 use super::command::{self, Flag, Spec};
 use super::config::Config;
 use super::context::{Context, Origin};
+use super::courier::Courier;
 use super::dialect::{Dialect, Family};
 use super::error::CommandError;
 use super::events::{Class, Wanted};
@@ -200,6 +200,8 @@ pub struct Engine {
     /// Looks after the clients while a script runs on.
     #[cfg(feature = "scripts")]
     pub(super) attendant: Option<Rc<dyn Attendant>>,
+    /// Who opens connections for it.
+    pub(super) courier: Option<Rc<dyn Courier>>,
     /// A script runs, for longer than clients are let wait.
     #[cfg(feature = "scripts")]
     pub(super) busy: Option<Busy>,
@@ -285,6 +287,7 @@ impl Engine {
             scripts_may_all: false,
             #[cfg(feature = "scripts")]
             attendant: None,
+            courier: None,
             #[cfg(feature = "scripts")]
             busy: None,
             killed: Vec::new(),
@@ -481,7 +484,7 @@ impl Engine {
 
     /// The command that a client calls.
     pub(in crate::engine) fn called(&self, args: Args<'_>) -> Result<&'static Spec, CommandError> {
-        let first = self.table.find(args.get(0)).filter(|spec| spec.is_known(self.dialect));
+        let first = self.table.find_first(args.get(0)).filter(|spec| spec.is_known(self.dialect));
         let first = first.ok_or_else(|| command::unknown(args, self.dialect))?;
         if !first.is_container() || args.len() < 2 {
             return Ok(first);

@@ -18,6 +18,7 @@ pub mod command;
 mod config;
 mod context;
 mod core;
+pub mod courier;
 mod dialect;
 mod digest;
 mod error;

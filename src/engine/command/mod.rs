@@ -20,6 +20,7 @@ mod hyperloglog;
 mod keys;
 mod latency;
 mod lists;
+mod migrate;
 mod object;
 mod places;
 mod pubsub;
@@ -154,6 +155,8 @@ pub struct Spec {
     pub(super) index: usize,
     /// However it is called, it takes next to no time for each of its arguments.
     pub(super) quick: bool,
+    /// It is called by its container's name and its own.
+    sub: bool,
     /// Which servers have it: those from this version on, and of them these. What others' clients are refused is still
     /// applied from a master.
     since: (u8, u8),
@@ -176,6 +179,7 @@ impl Spec {
             handler,
             index: 0,
             quick: false,
+            sub: false,
             since: (0, 0),
             known: everywhere,
             earlier: None,
@@ -353,6 +357,7 @@ const GROUPS: &[&[Spec]] = &[
     keys::COMMANDS,
     latency::COMMANDS,
     lists::COMMANDS,
+    migrate::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
     replication::COMMANDS,
@@ -392,6 +397,13 @@ impl Table {
         self.by_name.get(&*upper).copied()
     }
 
+    /// What a first word calls: a command, or a container; a subcommand's full name calls nothing.
+    #[inline]
+    #[must_use]
+    pub fn find_first(&self, word: &[u8]) -> Option<&'static Spec> {
+        self.find(word).filter(|spec| !spec.sub)
+    }
+
     /// A subcommand by its container and its name, in any case.
     #[must_use]
     pub fn find_sub(&self, container: &Spec, name: &[u8]) -> Option<&'static Spec> {
@@ -410,7 +422,7 @@ impl Table {
     #[inline]
     #[must_use]
     pub fn resolve(&self, args: Args<'_>) -> Option<&'static Spec> {
-        let spec = self.find(args.get(0))?;
+        let spec = self.find_first(args.get(0))?;
         if spec.container && args.len() > 1 { self.find_sub(spec, args.get(1)) } else { Some(spec) }
     }
 }
@@ -422,7 +434,7 @@ const NOT_QUICK: &[&str] = &["LPOP", "RPOP", "SPOP", "ZPOPMAX", "ZPOPMIN", "ZREM
 static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
     let numbered = |(index, spec): (usize, &Spec)| {
         let quick = spec.name == "SET" || spec.has(Flag::Fast) && !NOT_QUICK.contains(&spec.name);
-        Spec { index, quick, ..spec.clone() }
+        Spec { index, quick, sub: spec.name.contains('|'), ..spec.clone() }
     };
     GROUPS.iter().copied().flatten().enumerate().map(numbered).collect()
 });

@@ -833,6 +833,7 @@ mod tests {
         }
         play.run("MULTI");
         assert_eq!(play.run("NOSUCH"), "-ERR unknown command 'NOSUCH', with args beginning with: ");
+        assert_eq!(play.run("CONFIG|GET x"), "-ERR unknown command 'CONFIG|GET', with args beginning with: 'x' ");
         assert_eq!(play.run("EXEC"), "-EXECABORT Transaction discarded because of previous errors.");
     }
 

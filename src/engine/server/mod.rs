@@ -7,6 +7,7 @@
 #[cfg(feature = "scripts")]
 mod attend;
 mod client;
+mod courier;
 mod direct;
 mod fault;
 mod limits;
@@ -336,6 +337,9 @@ async fn run(
         listeners: RefCell::new(listeners.clone()),
         cuts: RefCell::default(),
     });
+    if orders.is_none() {
+        shared.engine.borrow_mut().set_courier(Rc::new(courier::Tcp));
+    }
     // Where time is told and not read, a script has its bound instead.
     #[cfg(feature = "scripts")]
     if orders.is_none() {
