@@ -176,6 +176,8 @@ impl Sandbox {
         let native = native(&lua, &shared, for_functions)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name(format!("={}", thrown::PRELUDE));
         let (compile, runs, register) = prelude.call((lua.globals(), native, shared.modern))?;
+        // What was needed only to make it.
+        lua.gc_collect()?;
         Ok(Self { lua, shared, compile, runs, register })
     }
 

@@ -428,7 +428,7 @@ impl Connection {
                     None => Verdict::NONE,
                     Some(faults) => faults.command(&args.from(0).collect::<Vec<_>>(), before.0),
                 };
-                session.input = (self.input.len() - self.at, self.input.capacity() - self.input.len());
+                session.input = self.room_for_input();
                 if verdict.runs {
                     engine.execute(&mut session, args, &mut reply, now);
                 }
@@ -458,7 +458,7 @@ impl Connection {
         self.output = reply.take();
         self.replica = session.kind == Kind::Replica;
         session.output = self.output.len() - self.sent;
-        session.input.0 = self.input.len() - self.at;
+        session.input = self.room_for_input();
         engine.clients.put(session);
         next
     }

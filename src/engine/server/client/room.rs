@@ -67,6 +67,12 @@ impl Room {
 }
 
 impl Connection {
+    /// How many bytes are not done with, and how many more there is room for.
+    pub(super) fn room_for_input(&self) -> (usize, usize) {
+        let waits = self.input.len() - self.at;
+        (waits, self.input.capacity() - waits)
+    }
+
     /// Gives back room that the connection has not needed lately. `reset` is how long what its answers have needed counts,
     /// in milliseconds; for ever if it is not said.
     pub(in crate::engine::server) fn relax(&mut self, session: &mut Session, now: i64, reset: Option<i64>) {
@@ -80,7 +86,7 @@ impl Connection {
             self.room.at_once = READ;
         }
         self.room.input = self.input.len();
-        session.input = (waits, self.input.capacity() - self.input.len());
+        session.input = self.room_for_input();
         if self.output.is_empty() && self.room.output < self.output.capacity() / 2 {
             self.output.shrink_to(LEAST_ANSWERS.max(self.room.output + 1));
         }
