@@ -234,7 +234,7 @@ impl Sandbox {
 
     fn begin(&self) {
         // What stands there from the beginning is most of what a small script's garbage is looked for in.
-        look_for_garbage(&self.lua, if self.lua.used_memory() < SMALL { 400 } else { 200 });
+        look_for_garbage(&self.lua, if self.lua.used_memory() < SMALL { 120 } else { 200 });
         self.shared.slices.set(0);
         self.shared.killed.set(false);
         self.shared.resp3.set(false);
