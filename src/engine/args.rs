@@ -82,6 +82,14 @@ impl<'a> Args<'a> {
         integer(self.get(index)).ok_or(CommandError::NOT_INTEGER)
     }
 
+    /// An argument as a number of 32 bits.
+    ///
+    /// # Errors
+    /// [`CommandError::NOT_INTEGER`], and [`CommandError::NOT_INT`] for one of more bits.
+    pub fn int(&self, index: usize) -> Result<i32, CommandError> {
+        i32::try_from(self.integer(index)?).map_err(|_| CommandError::NOT_INT)
+    }
+
     /// An argument as a number that is not NaN; `inf` and `-inf` are.
     ///
     /// # Errors

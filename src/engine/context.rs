@@ -237,6 +237,13 @@ impl Context<'_> {
         self.engine.touch(self.session.db, key);
     }
 
+    /// Groups of a stream have changed, or the numbers beside its entries: it counts for the stream, and nobody who watches
+    /// or tracks the key is told. (Seen on 6.2 to 9.1.)
+    #[inline]
+    pub fn regrouped(&mut self, places: u64) {
+        self.changes += places;
+    }
+
     /// Something has happened to a key of the session's database, for those who listen to keyspace notifications.
     #[inline]
     pub fn notify(&mut self, class: Class, event: &str, key: &[u8]) {

@@ -506,7 +506,13 @@ impl Engine {
             });
         }
         if session.queue.is_some() && spec.is_denied_in_transactions(self.dialect) {
-            return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
+            return Err(match self.dialect.is_valkey_since(9, 0) {
+                true => {
+                    let name = spec.name.to_ascii_lowercase();
+                    CommandError::new(format!("ERR Command '{name}' not allowed inside a transaction"))
+                }
+                false => CommandError::fixed("ERR Command not allowed inside a transaction"),
+            });
         }
         if !spec.has(Flag::NoAuth) && !self.is_admitted(session) {
             return Err(CommandError::fixed("NOAUTH Authentication required."));

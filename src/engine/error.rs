@@ -18,6 +18,8 @@ impl CommandError {
     pub const NOT_FLOAT: Self = Self::fixed("ERR value is not a valid float");
     /// A key that must be there is not.
     pub const NO_SUCH_KEY: Self = Self::fixed("ERR no such key");
+    /// No integer of 32 bits.
+    pub const NOT_INT: Self = Self::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
     /// An index beyond the ends.
     pub const OUT_OF_RANGE: Self = Self::fixed("ERR index out of range");
     /// A sum of more than 64 bits.

@@ -12,6 +12,17 @@ const RADIUS: f64 = 6_372_797.560_856;
 /// Half of the web map's width in metres.
 const MERCATOR_MOST: f64 = 20_037_726.37;
 
+/// A score as bits. Those that are none of a place, which ZADD may give as well, are converted as servers' processors do
+/// it: below 0 with the sign's bits, beyond 63 bits by what is more. (Seen on 6.2 to 9.1.)
+fn bits_of(score: f64) -> u64 {
+    const HALF: f64 = 9_223_372_036_854_775_808.0;
+    let signed = |number: f64| if (-HALF..HALF).contains(&number) { number as i64 } else { i64::MIN };
+    match score >= HALF {
+        true => signed(score - HALF).cast_unsigned() ^ (1 << 63),
+        false => signed(score).cast_unsigned(),
+    }
+}
+
 /// Bits of latitude and of longitude in a score.
 const STEPS: u32 = 26;
 
@@ -35,7 +46,7 @@ impl Place {
     /// The middle of the cell that a score names.
     #[must_use]
     pub fn of_score(score: f64) -> Self {
-        Cell { bits: score as u64, steps: STEPS }.middle()
+        Cell { bits: bits_of(score), steps: STEPS }.middle()
     }
 
     /// The score.

@@ -242,6 +242,9 @@ impl Engine {
             self.functions.replace(functions);
             return Ok(());
         }
+        for db in 0..self.keyspace.databases() {
+            self.flush(db, now);
+        }
         self.keyspace.replace(loaded.keyspace);
         self.functions.replace(loaded.functions);
         self.saving.changes = 0;

@@ -1,5 +1,6 @@
 //! Commands about the connection itself.
 
+use super::keys::database;
 use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
 use crate::engine::clients::Closing;
@@ -42,8 +43,7 @@ fn echo(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn select(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let db = usize::try_from(args.integer(1)?).ok().filter(|db| *db < context.engine.keyspace.databases());
-    context.session.db = db.ok_or(CommandError::fixed("ERR DB index is out of range"))?;
+    context.session.db = database(context, args, 1)?;
     context.reply.ok();
     Ok(())
 }

@@ -177,15 +177,18 @@ fn persist(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn ttl(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     // Rounded to the nearest second.
-    tell_expiry(context, args, |expires_at, now| ((expires_at - now).max(0) + 500) / 1000)
+    tell_expiry(context, args, |expires_at, now| expires_at.saturating_sub(now).max(0).saturating_add(500) / 1000)
 }
 
 fn pttl(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    tell_expiry(context, args, |expires_at, now| (expires_at - now).max(0))
+    tell_expiry(context, args, |expires_at, now| expires_at.saturating_sub(now).max(0))
 }
 
 fn expiretime(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    tell_expiry(context, args, |expires_at, _| (expires_at + 500) / 1000)
+    tell_expiry(context, args, |expires_at, _| {
+        // Rounded to the nearest second, without a sign in between.
+        (expires_at.wrapping_add(500).cast_unsigned() / 1000).cast_signed()
+    })
 }
 
 fn pexpiretime(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -247,8 +250,8 @@ fn rename_to(context: &mut Context<'_>, from: &[u8], to: &[u8]) -> Outcome {
 }
 
 /// A database by its number in an argument.
-fn database(context: &Context<'_>, args: Args<'_>, index: usize) -> Result<usize, CommandError> {
-    let number = usize::try_from(args.integer(index)?).ok();
+pub(super) fn database(context: &Context<'_>, args: Args<'_>, index: usize) -> Result<usize, CommandError> {
+    let number = usize::try_from(args.int(index)?).ok();
     number
         .filter(|number| *number < context.engine.keyspace.databases())
         .ok_or(CommandError::fixed("ERR DB index is out of range"))
@@ -319,10 +322,10 @@ fn copy(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn swapdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let number = |index, which: &str| {
         let invalid = || CommandError::new(format!("ERR invalid {which} DB index"));
-        args.integer(index).map_err(|_| invalid())
+        args.int(index).map_err(|_| invalid())
     };
     let (one, other) = (number(1, "first")?, number(2, "second")?);
-    let known = |number: i64| {
+    let known = |number: i32| {
         let number = usize::try_from(number).ok().filter(|number| *number < context.engine.keyspace.databases());
         number.ok_or(CommandError::fixed("ERR DB index is out of range"))
     };

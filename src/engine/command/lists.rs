@@ -331,6 +331,9 @@ fn ltrim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         {
             list.truncate(kept.end);
             list.drain(..kept.start);
+        }
+        // Redis tells those who watch it even where nothing is trimmed. (Seen on 6.2 to 9.1.)
+        if removed > 0 || !context.engine.dialect.is_valkey_since(8, 0) {
             context.notify(Class::List, "ltrim", key);
             context.settle(key);
             context.changed(key, removed as u64);
@@ -369,7 +372,8 @@ fn lpos(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         Some(count) => count,
     };
     let element = args.get(2);
-    let skip = usize::try_from(rank.unsigned_abs() - 1).unwrap_or(usize::MAX);
+    // Before 7.2 the least rank is below every count of matches, like -1. (Seen on 6.2 and 7.0.)
+    let skip = if rank == i64::MIN { 0 } else { usize::try_from(rank.unsigned_abs() - 1).unwrap_or(usize::MAX) };
     let places: Vec<usize> = match context.list(args.get(1))? {
         Some(list) => {
             let is_it = |(_, other): &(usize, &Blob)| ***other == *element;
@@ -471,11 +475,16 @@ fn pop_of_many(context: &mut Context<'_>, args: Args<'_>, index: usize) -> Resul
 
 /// `[COUNT n]` at the end of LMPOP and ZMPOP.
 pub(super) fn count_option(args: Args<'_>, index: usize) -> Result<i64, CommandError> {
-    match args.len() - index.min(args.len()) {
-        0 => Ok(1),
-        2 if args.is(index, "COUNT") => args.at_least(index + 1, 1, "ERR count should be greater than 0"),
-        _ => Err(CommandError::SYNTAX),
+    let follow = args.len() - index.min(args.len());
+    if follow == 0 {
+        return Ok(1);
     }
+    if follow == 1 || !args.is(index, "COUNT") {
+        return Err(CommandError::SYNTAX);
+    }
+    // The count is looked at before what may be too much behind it.
+    let count = args.at_least(index + 1, 1, "ERR count should be greater than 0")?;
+    if follow == 2 { Ok(count) } else { Err(CommandError::SYNTAX) }
 }
 
 fn blpop(context: &mut Context<'_>, args: Args<'_>) -> Outcome {

@@ -123,11 +123,13 @@ struct SetOptions<'a> {
     keep: bool,
     expires_at: Option<i64>,
     clock: Option<Clock>,
+    /// Where the time stands.
+    time: usize,
 }
 
 fn set_options<'a>(context: &Context<'_>, args: Args<'a>) -> Result<SetOptions<'a>, CommandError> {
     let mut options =
-        SetOptions { condition: Condition::Always, get: false, keep: false, expires_at: None, clock: None };
+        SetOptions { condition: Condition::Always, get: false, keep: false, expires_at: None, clock: None, time: 0 };
     let mut index = 3;
     while index < args.len() {
         let unconditional = options.condition == Condition::Always;
@@ -140,14 +142,13 @@ fn set_options<'a>(context: &Context<'_>, args: Args<'a>) -> Result<SetOptions<'
             index += 1;
         } else if args.is(index, "GET") {
             options.get = true;
-        } else if args.is(index, "KEEPTTL") && options.expires_at.is_none() {
+        } else if args.is(index, "KEEPTTL") && options.clock.is_none() {
             options.keep = true;
-        } else if let Some(clock) = Clock::of(args, index).filter(|_| !options.keep && options.expires_at.is_none()) {
+        } else if let Some(clock) = Clock::of(args, index).filter(|_| !options.keep && options.clock.is_none()) {
             if index + 1 >= args.len() {
                 return Err(CommandError::SYNTAX);
             }
-            options.expires_at = Some(clock.time(args.integer(index + 1)?, context, "set")?);
-            options.clock = Some(clock);
+            (options.clock, options.time) = (Some(clock), index + 1);
             index += 1;
         } else {
             return Err(CommandError::SYNTAX);
@@ -157,6 +158,9 @@ fn set_options<'a>(context: &Context<'_>, args: Args<'a>) -> Result<SetOptions<'
     // Until 7.0 the two excluded each other.
     if options.get && options.condition == Condition::Absent && !context.engine.dialect.since(7, 0) {
         return Err(CommandError::SYNTAX);
+    }
+    if let Some(clock) = options.clock {
+        options.expires_at = Some(clock.time(args.integer(options.time)?, context, "set")?);
     }
     Ok(options)
 }
@@ -319,6 +323,10 @@ fn getex(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         3 if args.is(2, "PERSIST") => Some(NEVER),
         4 => {
             let clock = Clock::of(args, 2).ok_or(CommandError::SYNTAX)?;
+            // Only Valkey since 9.0 looks at the time before it looks for the key. (Seen on 6.2 to 9.1.)
+            if !context.engine.dialect.is_valkey_since(9, 0) && context.string(key)?.is_none() {
+                return answer(context, key);
+            }
             Some(clock.time(args.integer(3)?, context, "getex")?)
         }
         _ => return Err(CommandError::SYNTAX),
@@ -512,9 +520,11 @@ fn incrbyfloat(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let number = LongDouble::parse(args.get(2)).ok_or(CommandError::NOT_FLOAT)?;
     let sum = before.plus(number).filter(|sum| sum.is_finite());
     let text = sum.ok_or(CommandError::fixed("ERR increment would produce NaN or Infinity"))?.to_text();
+    // The servers keep it as text, whole or not.
+    let sum = Value::String(Text::Bytes(text.as_bytes().into()));
     match context.value_mut(key) {
-        Some(value) => *value = text.as_bytes().into(),
-        None => context.put(key, text.as_bytes().into(), NEVER),
+        Some(value) => *value = sum,
+        None => context.put(key, sum, NEVER),
     }
     context.changed(key, 1);
     context.notify(Class::String, "incrbyfloat", key);

@@ -486,7 +486,8 @@ fn fields_at(
     if valkey && number.is_none() {
         return Err(CommandError::NOT_INTEGER);
     }
-    let count = number.filter(|count| (1..=1 << 31).contains(count)).ok_or(few)?;
+    let count =
+        number.filter(|count| *count >= 1 && (wording != Wording::Set || *count <= i64::from(i32::MAX))).ok_or(few)?;
     let count = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(each);
     if count != args.len() - index - 2 {
         return Err(many);

@@ -212,6 +212,10 @@ fn tell(context: &mut Context<'_>, score: f64) {
 
 fn zincrby(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let adding = Adding { increment: true, ..Adding::default() };
+    // It is ZADD INCR to the servers, which takes these for options that lack their pair.
+    if ["NX", "XX", "GT", "LT", "CH", "INCR"].iter().any(|option| args.is(2, option)) {
+        return Err(CommandError::SYNTAX);
+    }
     let score = args.float(2)?;
     add(context, args.get(1), adding, false, std::iter::once((args.get(3), score)))
 }
@@ -358,9 +362,15 @@ impl Edge {
             [b'(', number @ ..] => (number, true),
             number => (number, false),
         };
-        // Nothing was 0 to `strtod`; the parsers of the newest versions refuse it.
+        // Nothing is 0, as `strtod` has it. What else it takes, blanks in front and digits to the base of 16, the parsers
+        // of the newest versions refuse. (Seen on 6.2 to 9.1.)
         let strict = dialect.is_redis_since(8, 0) || dialect.is_valkey_since(9, 0);
-        let score = if number.is_empty() && !strict { Some(0.0) } else { float(number.trim_ascii_start()) };
+        let score = match number {
+            [] => Some(0.0),
+            _ if strict && number.iter().any(|byte| matches!(byte, b'x' | b'X')) => None,
+            _ if strict => float(number),
+            _ => float(number.trim_ascii_start()),
+        };
         Ok(Self { score: score.ok_or(CommandError::MIN_MAX)?, open })
     }
 

@@ -14,7 +14,7 @@ pub(super) fn xack(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         acknowledged = ids.into_iter().filter(|id| group.acknowledge(*id).is_some()).count();
     }
     if acknowledged > 0 {
-        context.changed(key, acknowledged as u64);
+        context.regrouped(acknowledged as u64);
     }
     context.reply.count(acknowledged);
     Ok(())
@@ -134,7 +134,7 @@ pub(super) fn xclaim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let (last, entries_read) = (group.last_id, group.entries_read);
     if !effects.is_empty() || created || place {
-        context.changed(claimed.key, 1);
+        context.regrouped(1);
     }
     if created {
         context.notify_consumer(claimed.key);
@@ -232,7 +232,7 @@ pub(super) fn xautoclaim(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let last = group.last_id;
     if !effects.is_empty() || created {
-        context.changed(claimed.key, 1);
+        context.regrouped(1);
     }
     if created {
         context.notify_consumer(claimed.key);

@@ -322,7 +322,11 @@ pub(super) fn xsetid(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if args.len() > 3 && context.origin == Origin::Client && !context.engine.dialect.since(7, 0) {
         return Err(CommandError::arity("xsetid"));
     }
-    let (key, last) = (args.get(1), strict_id(args.get(2), 0)?);
+    let key = args.get(1);
+    if !context.engine.dialect.since(7, 0) {
+        context.stream(key)?.ok_or(CommandError::NO_SUCH_KEY)?;
+    }
+    let last = strict_id(args.get(2), 0)?;
     let (mut added, mut deleted, mut index) = (None, LEAST_ID, 3);
     while index < args.len() {
         if args.is(index, "ENTRIESADDED") && index + 1 < args.len() {
@@ -364,7 +368,7 @@ pub(super) fn xsetid(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             stream.max_deleted_id = deleted;
         }
     }
-    context.changed(key, 1);
+    context.regrouped(1);
     context.notify(Class::Stream, "xsetid", key);
     context.reply.ok();
     Ok(())

@@ -79,14 +79,19 @@ pub(super) fn xgroup_create(context: &mut Context<'_>, args: Args<'_>) -> Outcom
     if taken {
         return Err(CommandError::fixed("BUSYGROUP Consumer Group name already exists"));
     }
-    if stream.is_none() {
+    let makes = stream.is_none();
+    if makes {
         context.put(key, Value::Stream(std::sync::Arc::default()), NEVER);
     }
     if let Some(stream) = context.stream_mut(key)? {
         let entries_read = bounded_read(entries_read, stream, dialect);
         stream.groups.insert(name.into(), Group { last_id, entries_read, ..Group::default() });
     }
-    context.changed(key, 1);
+    if makes {
+        context.changed(key, 1)
+    } else {
+        context.regrouped(1)
+    }
     context.notify(Class::Stream, "xgroup-create", key);
     context.reply.ok();
     Ok(())
@@ -106,7 +111,7 @@ pub(super) fn xgroup_setid(context: &mut Context<'_>, args: Args<'_>) -> Outcome
     };
     let group = group_mut(context, args)?;
     (group.last_id, group.entries_read) = (last_id, entries_read);
-    context.changed(key, 1);
+    context.regrouped(1);
     context.notify(Class::Stream, "xgroup-setid", key);
     context.reply.ok();
     Ok(())
@@ -119,7 +124,7 @@ pub(super) fn xgroup_destroy(context: &mut Context<'_>, args: Args<'_>) -> Outco
         if let Some(stream) = context.stream_mut(key)? {
             stream.groups.remove(name);
         }
-        context.changed(key, 1);
+        context.regrouped(1);
         context.notify(Class::Stream, "xgroup-destroy", key);
         // Who waits for the group learns that it is gone.
         context.signal(key);
@@ -132,7 +137,7 @@ pub(super) fn xgroup_createconsumer(context: &mut Context<'_>, args: Args<'_>) -
     let now = context.now;
     let (_, is_new) = group_mut(context, args)?.consumer(args.get(4), now);
     if is_new {
-        context.changed(args.get(2), 1);
+        context.regrouped(1);
         context.notify(Class::Stream, "xgroup-createconsumer", args.get(2));
     }
     context.reply.flag(is_new);
@@ -148,7 +153,7 @@ pub(super) fn xgroup_delconsumer(context: &mut Context<'_>, args: Args<'_>) -> O
     }
     // Before 7.0 whether there was one or not.
     if gone.is_some() || !context.engine.dialect.since(7, 0) {
-        context.changed(args.get(2), 1);
+        context.regrouped(1);
         context.notify(Class::Stream, "xgroup-delconsumer", args.get(2));
     }
     context.reply.count(pending);
@@ -167,6 +172,7 @@ pub(super) fn xinfo_stream(context: &mut Context<'_>, args: Args<'_>) -> Outcome
     let key = args.get(2);
     let full = args.len() > 3;
     let mut count = 10;
+    context.stream(key)?.ok_or(CommandError::NO_SUCH_KEY)?;
     if full {
         if !args.is(3, "FULL") || !matches!(args.len(), 4 | 6) || args.len() == 6 && !args.is(4, "COUNT") {
             return Err(wrong_options(args, "XINFO", context.engine.dialect));
@@ -180,7 +186,6 @@ pub(super) fn xinfo_stream(context: &mut Context<'_>, args: Args<'_>) -> Outcome
         }
     }
     let dialect = context.engine.dialect;
-    context.stream(key)?.ok_or(CommandError::NO_SUCH_KEY)?;
     let mut reply = std::mem::take(context.reply);
     if let Some(stream) = held(context, key) {
         let since_7 = dialect.since(7, 0);

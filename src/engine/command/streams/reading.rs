@@ -356,7 +356,7 @@ pub(super) fn read_one(
     {
         propagate_place(context, claimed, last, entries_read);
     }
-    context.changed(claimed.key, 1);
+    context.regrouped(1);
     Ok(true)
 }
 
