@@ -94,6 +94,12 @@ pub struct Session {
     pub no_evict: bool,
     /// See `no_evict`.
     pub no_touch: bool,
+    /// It goes where `-REDIRECT` tells it to (CLIENT CAPA redirect), unless it wants to read from this replica (READONLY).
+    pub follows_redirects: bool,
+    /// See `follows_redirects`.
+    pub reads_replica: bool,
+    /// It brings data in (CLIENT IMPORT-SOURCE).
+    pub imports: bool,
     /// How it tracks what it reads, if it does.
     pub(super) tracking: Option<Box<Tracking>>,
     /// It sees every command (MONITOR).
@@ -213,10 +219,16 @@ impl Session {
         Self { id, peer, local, since: now, active: now, ..Self::default() }
     }
 
-    /// What RESET makes of it: as it came, but for its addresses and its number.
+    /// What RESET makes of it: as it came, but for its addresses and its number, and what it can do.
     pub fn reset(&mut self) {
         let (peer, local) = (std::mem::take(&mut self.peer), std::mem::take(&mut self.local));
-        *self = Self { active: self.active, output: self.output, ..Self::new(self.id, peer, local, self.since) };
+        *self = Self {
+            active: self.active,
+            output: self.output,
+            follows_redirects: self.follows_redirects,
+            imports: self.imports,
+            ..Self::new(self.id, peer, local, self.since)
+        };
     }
 
     /// Whether it listens to anything.
@@ -255,6 +267,7 @@ impl Session {
         flag(self.closing == Some(Closing::Now), 'A');
         flag(self.no_evict && dialect.since(7, 0), 'e');
         flag(self.no_touch && dialect.since(7, 2), 'T');
+        flag(self.imports, 'I');
         if flags.is_empty() {
             flags.push('N');
         }
@@ -289,7 +302,7 @@ impl Session {
                 let _ = write!(line, " {name}={value}");
             }
         };
-        add(valkey, "capa", &"");
+        add(valkey, "capa", &(if self.follows_redirects { "r" } else { "" }));
         add(true, "db", &self.db);
         add(true, "sub", &self.listens.channels.len());
         add(true, "psub", &self.listens.patterns.len());

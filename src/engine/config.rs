@@ -139,6 +139,7 @@ const DIRECTIVES: &[Directive] = &[
     always("dual-channel-replication-enabled", Kind::Flag, "no"),
     aliased("min-replicas-to-write", "min-slaves-to-write", INT, "0"),
     aliased("min-replicas-max-lag", "min-slaves-max-lag", INT, "10"),
+    always("import-mode", Kind::Flag, "no"),
     always("propagation-error-behavior", Kind::Word(&["ignore", "panic", "panic-on-replicas"]), "ignore"),
     // Memory and limits.
     always("maxmemory", Kind::Size, "0"),

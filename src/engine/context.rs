@@ -90,20 +90,30 @@ impl Context<'_> {
         let db = self.session.db;
         let found = self.engine.keyspace.get(db, key).map(|entry| entry.is_expired(self.now));
         let there = match found {
-            Some(expired) => self.origin == Origin::Master || !expired,
+            Some(expired) => !expired || self.sees_expired(),
             None => false,
         };
         if self.counts {
             let stats = &mut self.engine.stats;
             *(if there { &mut stats.hits } else { &mut stats.misses }) += 1;
         }
-        if !there && found.is_some() && !self.engine.is_replica() && !self.engine.is_paused(self.now) {
+        if !there && found.is_some() && self.engine.deletes_expired(self.now) {
             self.engine.expire(db, key);
         }
         if !there && self.counts {
             self.notify(Class::Miss, "keymiss", key);
         }
         there
+    }
+
+    /// Whether what has expired is there for who asks.
+    pub(super) fn sees_expired(&self) -> bool {
+        self.origin == Origin::Master || self.session.imports && self.engine.imports()
+    }
+
+    /// The time by which a walk through the keys takes one for expired.
+    pub(super) fn expired_by(&self) -> i64 {
+        if self.sees_expired() { i64::MIN } else { self.now }
     }
 
     /// Looks for keys as a command does that only reads, although this one writes: it counts for INFO's hits and misses.

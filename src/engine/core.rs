@@ -380,6 +380,11 @@ impl Engine {
         self.paused.is_some_and(|(until, _)| now < until)
     }
 
+    /// Whether keys are deleted once they expire: a replica leaves that to its master.
+    pub(super) fn deletes_expired(&self, now: i64) -> bool {
+        !self.is_replica() && !self.imports() && !self.is_paused(now)
+    }
+
     /// Whether a session need not authenticate, or has.
     #[must_use]
     pub fn is_admitted(&self, session: &Session) -> bool {

@@ -10,7 +10,7 @@ use super::events::Class;
 use crate::bounds::{EVICTED_AT_ONCE, MEMORY_SAMPLES};
 
 /// The bookkeeping of a key, in bytes.
-const PER_KEY: u64 = 64;
+pub(super) const PER_KEY: u64 = 64;
 
 impl Engine {
     /// What the process takes, in bytes: the program and the data.

@@ -373,7 +373,7 @@ fn dbsize(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
 }
 
 fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (now, db) = (context.now, context.session.db);
+    let (now, db) = (context.expired_by(), context.session.db);
     let pattern = args.get(1);
     let found: Vec<Blob> = context
         .engine
@@ -390,7 +390,7 @@ fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (now, db) = (context.now, context.session.db);
+    let (now, db) = (context.expired_by(), context.session.db);
     let options = super::scan::Options::read(args, 1, true)?;
     let keyspace = &context.engine.keyspace;
     let mut expired = Vec::new();
@@ -416,7 +416,7 @@ fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn randomkey(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    let (now, db) = (context.now, context.session.db);
+    let (now, db) = (context.expired_by(), context.session.db);
     let mut keys = context.engine.keyspace.size(db).keys;
     for _ in 0..100 {
         let index = context.engine.random.below(keys);
@@ -441,7 +441,7 @@ impl Context<'_> {
     /// A walk through the keys has met one that has expired: a master deletes it. That is an effect of its own, and none of
     /// a unit with others'.
     fn expire_met(&mut self, key: &[u8]) {
-        if !self.engine.is_replica() {
+        if self.engine.deletes_expired(self.now) {
             self.engine.expire(self.session.db, key);
             if !self.is_in_transaction() {
                 self.engine.end_unit(self.now);

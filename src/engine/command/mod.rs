@@ -20,6 +20,8 @@ mod hyperloglog;
 mod keys;
 mod latency;
 mod lists;
+mod lolwut;
+mod memory;
 mod object;
 mod places;
 mod pubsub;
@@ -206,7 +208,6 @@ impl Spec {
     }
 
     /// Since Valkey 9.0 it takes so many arguments.
-    #[cfg(feature = "scripts")]
     const fn since_valkey_9(self, arity: i16) -> Self {
         Self { later: Some(arity), ..self }
     }
@@ -353,6 +354,8 @@ const GROUPS: &[&[Spec]] = &[
     keys::COMMANDS,
     latency::COMMANDS,
     lists::COMMANDS,
+    lolwut::COMMANDS,
+    memory::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
     replication::COMMANDS,
@@ -432,6 +435,9 @@ pub fn all() -> impl Iterator<Item = &'static Spec> + Clone {
     ALL.iter()
 }
 
+/// There is no cluster here.
+const NO_CLUSTER: CommandError = CommandError::fixed("ERR This instance has cluster support disabled");
+
 /// The answer to a name that no command has.
 pub(super) fn unknown(args: Args<'_>, dialect: Dialect) -> CommandError {
     let word =
@@ -462,6 +468,10 @@ pub(super) fn unknown_sub(container: &Spec, args: Args<'_>, dialect: Dialect) ->
     let word = args.get(1);
     let word = String::from_utf8_lossy(word.get(..word.len().min(128)).unwrap_or_default());
     let name = container.name;
+    // Of clusters nothing else was looked at first.
+    if name == "CLUSTER" && !dialect.since(7, 0) {
+        return NO_CLUSTER;
+    }
     CommandError::new(if dialect.since(7, 0) {
         format!("ERR unknown subcommand '{word}'. Try {name} HELP.")
     } else {

@@ -1,4 +1,4 @@
-//! OBJECT and MEMORY: how a key's value is held.
+//! OBJECT: how a key's value is held.
 
 use super::{Context, Flag, Keys, Outcome, Spec, help};
 use crate::engine::args::Args;
@@ -18,11 +18,6 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("OBJECT|IDLETIME", 3, READ, SECOND, idletime),
     Spec::new("OBJECT|FREQ", 3, READ, SECOND, freq).since(4, 0),
     Spec::new("OBJECT|HELP", 2, HELP, Keys::NONE, help).since(6, 2),
-    Spec::container("MEMORY", READ, Keys::NONE).since(4, 0),
-    Spec::new("MEMORY|USAGE", -3, READ, SECOND, usage),
-    Spec::new("MEMORY|DOCTOR", 2, &[], Keys::NONE, doctor),
-    Spec::new("MEMORY|PURGE", 2, &[], Keys::NONE, purge),
-    Spec::new("MEMORY|HELP", 2, HELP, Keys::NONE, help),
 ];
 
 /// How large a collection may be to be packed, by the configuration and by the version's own rules.
@@ -166,36 +161,6 @@ fn freq(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
         )),
     })
-}
-
-fn usage(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    match args.len() {
-        3 => {}
-        5 if args.is(3, "SAMPLES") => {
-            if args.integer(4)? < 0 {
-                return Err(CommandError::SYNTAX);
-            }
-        }
-        _ => return Err(CommandError::SYNTAX),
-    }
-    let key = args.get(2);
-    match context.value(key).map(Value::weight) {
-        Some(weight) => context.reply.count(64 + key.len() + weight),
-        None => context.reply.null(),
-    }
-    Ok(())
-}
-
-fn doctor(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.verbatim(
-        b"Sam, I detected no memory issues in this instance. I can only account for what occurs on this base.\n",
-    );
-    Ok(())
-}
-
-fn purge(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.ok();
-    Ok(())
 }
 
 #[cfg(test)]

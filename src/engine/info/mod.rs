@@ -2,6 +2,8 @@
 
 mod layout;
 
+pub(super) use layout::letter;
+
 use std::fmt::Write;
 
 use super::clients::Counts;

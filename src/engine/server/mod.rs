@@ -217,7 +217,7 @@ impl Shared {
         if engine.limits_memory() {
             engine.evict(now);
         }
-        if engine.active_expire && !engine.is_replica() && !engine.is_paused(now) {
+        if engine.active_expire && engine.deletes_expired(now) {
             let began = ticks();
             engine.expire_some(now, EXPIRED_PER_TICK);
             engine.spiked("expire-cycle", ticks() - began, now);
