@@ -98,7 +98,7 @@ impl Taker for Seed {
 fn seed(engine: &mut Engine, file: &Path, args: &ServeArgs, replica: bool) -> anyhow::Result<()> {
     let name = file.display();
     let now = engine.process.started_at;
-    let loader = Loader::new(engine.keyspace.databases(), args.load.as_ref().map(|_| now));
+    let loader = engine.loader(args.load.is_some(), now);
     let mut seed = Seed { decoder: Decoder::new(loader, Depth::Full), error: None };
     feed(&RdbSource { file: file.to_owned(), link: args.link }, &mut seed)?;
     if let Some(error) = seed.error {

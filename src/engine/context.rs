@@ -38,6 +38,8 @@ pub struct Context<'a> {
     pub(super) effects_told: bool,
     /// Looking for a key counts for INFO's hits and misses: the command reads.
     pub(super) counts: bool,
+    /// Looking for a key is a use of it.
+    pub(super) touches: bool,
     /// What only the server around the engine can do.
     pub request: Option<Request>,
 }
@@ -88,7 +90,13 @@ impl Context<'_> {
     /// Whether the key is there for who asks. A master deletes a key that it finds expired and tells its replicas.
     pub fn exists(&mut self, key: &[u8]) -> bool {
         let db = self.session.db;
-        let found = self.engine.keyspace.get(db, key).map(|entry| entry.is_expired(self.now));
+        let engine = &mut *self.engine;
+        let found = engine.keyspace.get(db, key).map(|entry| {
+            if self.touches {
+                entry.used.note(&engine.keyspace.clock, &mut engine.random);
+            }
+            entry.is_expired(self.now)
+        });
         let there = match found {
             Some(expired) => !expired || self.sees_expired(),
             None => false,
@@ -193,6 +201,13 @@ impl Context<'_> {
     pub fn put(&mut self, key: &[u8], value: Value, expires_at: i64) {
         if self.engine.events != Wanted::default() {
             self.notify_put(key, &value);
+        }
+        // Nobody has looked for it before.
+        if self.origin == Origin::Master && self.touches {
+            let engine = &mut *self.engine;
+            if let Some(entry) = engine.keyspace.get(self.session.db, key) {
+                entry.used.note(&engine.keyspace.clock, &mut engine.random);
+            }
         }
         self.engine.keyspace.insert(self.session.db, key, value, expires_at);
     }

@@ -593,6 +593,8 @@ impl Engine {
             self.scripting |= Self::is_shown_early(spec);
         }
         let counts = origin == Origin::Client && spec.has(Flag::Read);
+        let touches = spec.touches && (!session.no_touch || spec.name == "TOUCH");
+        self.keyspace.clock.set(now);
         let began = self.measures.begin(spec, args);
         if session.tracking.is_some() {
             self.note_script(session, spec, args, true);
@@ -607,6 +609,7 @@ impl Engine {
             changes: 0,
             effects_told: false,
             counts,
+            touches,
             request: None,
         };
         let outcome = (spec.handler)(&mut context, args);

@@ -53,6 +53,7 @@ mod tell;
 mod testing;
 mod tracking;
 mod users;
+mod uses;
 pub mod value;
 
 pub use changes::{Changes, Printed};
@@ -76,4 +77,5 @@ pub use script::Scripts;
 pub use tape::{Follower, Standing};
 pub use tell::tell;
 pub use users::{User, Users};
+pub use uses::{Clock, Use};
 pub use value::{Blob, Value};

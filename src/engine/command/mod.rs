@@ -156,6 +156,8 @@ pub struct Spec {
     pub(super) index: usize,
     /// However it is called, it takes next to no time for each of its arguments.
     pub(super) quick: bool,
+    /// It uses the keys that it looks for.
+    pub(super) touches: bool,
     /// Which servers have it: those from this version on, and of them these. What others' clients are refused is still
     /// applied from a master.
     since: (u8, u8),
@@ -178,6 +180,7 @@ impl Spec {
             handler,
             index: 0,
             quick: false,
+            touches: true,
             since: (0, 0),
             known: everywhere,
             earlier: None,
@@ -422,10 +425,15 @@ impl Table {
 /// not flagged so, and is.
 const NOT_QUICK: &[&str] = &["LPOP", "RPOP", "SPOP", "ZPOPMAX", "ZPOPMIN", "ZREMRANGEBYRANK", "UNLINK"];
 
+/// Commands that look for keys without using them, as OBJECT does.
+const UNTOUCHED: &[&str] =
+    &["DEBUG", "EXISTS", "EXPIRETIME", "MEMORY|USAGE", "PEXPIRETIME", "PTTL", "TTL", "TYPE", "WATCH"];
+
 static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
     let numbered = |(index, spec): (usize, &Spec)| {
         let quick = spec.name == "SET" || spec.has(Flag::Fast) && !NOT_QUICK.contains(&spec.name);
-        Spec { index, quick, ..spec.clone() }
+        let touches = !(UNTOUCHED.contains(&spec.name) || spec.name.starts_with("OBJECT|"));
+        Spec { index, quick, touches, ..spec.clone() }
     };
     GROUPS.iter().copied().flatten().enumerate().map(numbered).collect()
 });

@@ -136,30 +136,31 @@ fn refcount(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     })
 }
 
-/// Nothing is evicted here, so nobody counts.
 fn idletime(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let counts_uses = context.engine.config.get("maxmemory-policy").ends_with("-lfu");
-    of_key(context, args, |context| match counts_uses {
-        true => Err(CommandError::fixed(
-            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        )),
-        false => {
-            context.reply.integer(0);
-            Ok(())
+    of_key(context, args, |context| {
+        let (keyspace, db) = (&context.engine.keyspace, context.session.db);
+        if keyspace.clock.counts() {
+            return Err(CommandError::fixed(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
         }
+        let idle = keyspace.get(db, args.get(2)).map_or(0, |entry| entry.used.idle(&keyspace.clock));
+        context.reply.integer(idle.into());
+        Ok(())
     })
 }
 
 fn freq(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let counts_uses = context.engine.config.get("maxmemory-policy").ends_with("-lfu");
-    of_key(context, args, |context| match counts_uses {
-        true => {
-            context.reply.integer(0);
-            Ok(())
+    of_key(context, args, |context| {
+        let (keyspace, db) = (&context.engine.keyspace, context.session.db);
+        if !keyspace.clock.counts() {
+            return Err(CommandError::fixed(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
         }
-        false => Err(CommandError::fixed(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        )),
+        let frequency = keyspace.get(db, args.get(2)).map_or(0, |entry| entry.used.frequency(&keyspace.clock));
+        context.reply.integer(frequency.into());
+        Ok(())
     })
 }
 
@@ -214,5 +215,89 @@ mod tests {
         };
         assert_eq!(counts("redis-7.0"), ["2147483647", "1", "1"]);
         assert_eq!(counts("valkey-8.1"), ["1", "1", "1"]);
+    }
+
+    // All asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+
+    #[test]
+    fn what_uses_a_key_ends_its_idleness() {
+        let payload = |play: &mut Play| -> String {
+            play.run("SET source x");
+            play.bulk("DUMP source").iter().map(|byte| format!("\\x{byte:02x}")).collect()
+        };
+        for (dialect, has_no_touch) in [("redis-6.2", false), ("redis-7.0", false), ("valkey-9.1", true)] {
+            let mut play = Play::new(dialect);
+            let dumped = payload(&mut play);
+            let restore = format!("RESTORE k 0 \"{dumped}\" REPLACE");
+            let mut idle_after = |lines: &str| {
+                assert_eq!(play.run(&format!("{restore} IDLETIME 1000")), "OK");
+                for line in lines.split(" ; ").filter(|line| !line.is_empty()) {
+                    assert!(!play.run(line).starts_with("-ERR"), "{dialect}: {line}");
+                }
+                play.run("OBJECT IDLETIME k")
+            };
+            for lines in ["", "TTL k", "TYPE k", "EXISTS k", "OBJECT ENCODING k", "MEMORY USAGE k", "SCAN 0", "WATCH k"]
+            {
+                assert_eq!(idle_after(lines), "1000", "{dialect}: {lines}");
+            }
+            for lines in
+                ["TOUCH k", "GET k", "STRLEN k", "EXPIRE k 100", "COPY k other", "DUMP k", "APPEND k a", "SET k v"]
+            {
+                assert_eq!(idle_after(lines), "0", "{dialect}: {lines}");
+            }
+            if has_no_touch {
+                assert_eq!(idle_after("CLIENT NO-TOUCH ON ; GET k ; APPEND k a"), "1000", "{dialect}");
+                assert_eq!(idle_after("TOUCH k"), "0", "{dialect}");
+                assert_eq!(idle_after("SET k v"), "1000", "{dialect}");
+                play.run("CLIENT NO-TOUCH OFF");
+            }
+            play.run("SET n 1");
+            play.now += 7_900;
+            assert_eq!(play.run("OBJECT IDLETIME n"), "7", "{dialect}");
+            assert!(play.apply("SET n 2"));
+            assert_eq!(play.run("OBJECT IDLETIME n"), "0", "{dialect}");
+            assert_eq!(play.run("OBJECT IDLETIME none"), "(nil)", "{dialect}");
+        }
+    }
+
+    #[test]
+    fn uses_are_counted_where_the_policy_minds() {
+        let mut play = Play::new("redis-7.0");
+        let not_selected = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+        let selected = "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+        let rows = |play: &mut Play, rows: &[(&str, &str)]| {
+            rows.iter().for_each(|(line, answer)| assert_eq!(play.run(line), *answer, "{line}"));
+        };
+        rows(
+            &mut play,
+            &[
+                ("SET k v", "OK"),
+                ("OBJECT FREQ k", not_selected),
+                ("OBJECT FREQ none", "(nil)"),
+                ("CONFIG SET maxmemory-policy allkeys-lfu", "OK"),
+                ("OBJECT IDLETIME k", selected),
+                ("OBJECT IDLETIME none", "(nil)"),
+                ("SET new v", "OK"),
+                ("OBJECT FREQ new", "5"),
+                ("GET new", "v"),
+                ("OBJECT FREQ new", "6"),
+            ],
+        );
+        let dumped: String = play.bulk("DUMP k").iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        let restore = format!("RESTORE r 0 \"{dumped}\" REPLACE");
+        rows(
+            &mut play,
+            &[
+                (&format!("{restore} FREQ 99"), "OK"),
+                ("OBJECT FREQ r", "99"),
+                (&format!("{restore} IDLETIME 99"), "OK"),
+                ("OBJECT FREQ r", "5"),
+                ("CONFIG SET maxmemory-policy allkeys-lru", "OK"),
+                (&format!("{restore} FREQ 99"), "OK"),
+                ("OBJECT IDLETIME r", "0"),
+                (&format!("{restore} IDLETIME 99"), "OK"),
+                ("OBJECT IDLETIME r", "99"),
+            ],
+        );
     }
 }
