@@ -19,6 +19,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 /// No container: servers look at the words themselves.
 fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     match () {
+        () if args.is(1, "HELP") && args.len() == 2 => help(context, args)?,
         () if args.is(1, "DIGEST") && args.len() == 2 => {
             let digest = context.engine.digest(context.engine.dialect, context.now);
             context.reply.status(&digest.to_string());

@@ -16,6 +16,7 @@ mod dump;
 mod functions;
 mod geo;
 mod hashes;
+mod help;
 mod hyperloglog;
 mod keys;
 mod latency;
@@ -50,6 +51,7 @@ use super::args::Args;
 use super::context::Context;
 use super::dialect::Dialect;
 use super::error::CommandError;
+use help::help;
 
 /// What a handler gives: the answer is written, or this is it.
 pub type Outcome = Result<(), CommandError>;
@@ -326,19 +328,6 @@ fn everywhere(_: Dialect) -> bool {
 /// A container's handler: reached only by what has no subcommand, which lookup refuses.
 fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Err(CommandError::arity(&String::from_utf8_lossy(args.get(0))))
-}
-
-/// `CONTAINER HELP`: what there is.
-fn help(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let dialect = context.engine.dialect;
-    let container = context.engine.command(args.get(0)).ok_or(CommandError::SYNTAX)?;
-    let subcommands = container.subcommands().filter(|spec| spec.is_known(dialect));
-    let names = subcommands.filter_map(|spec| spec.name.split_once('|')).map(|(_, name)| name);
-    let reply = &mut *context.reply;
-    reply.array(names.clone().count() + 1);
-    reply.status(&format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container.name));
-    names.for_each(|name| reply.status(name));
-    Ok(())
 }
 
 /// All tables.
