@@ -12,6 +12,7 @@ mod client;
 mod configuration;
 mod connection;
 mod debug;
+mod docs;
 mod dump;
 mod functions;
 mod geo;

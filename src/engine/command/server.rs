@@ -1,5 +1,6 @@
 //! Commands about the server: what it can do, its state, its end.
 
+use super::docs::Doc;
 use super::places::Place;
 use super::{Context, Flag, Keys, NO_CLUSTER, Outcome, Spec, help};
 use crate::engine::args::Args;
@@ -153,9 +154,22 @@ fn command_info(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// What each command is for is in the servers' documentation.
-fn docs(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.map(0);
+/// COMMAND DOCS [name …]: what is not known is left out.
+fn docs(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let dialect = context.engine.dialect;
+    let specs: Vec<&Spec> = match args.len() {
+        2 => all(context).collect(),
+        _ => {
+            args.from(2).filter_map(|name| context.engine.command(name)).filter(|spec| spec.is_told(dialect)).collect()
+        }
+    };
+    let found: Vec<(&Spec, Doc)> =
+        specs.into_iter().filter_map(|spec| Some((spec, super::docs::find(spec, dialect)?))).collect();
+    context.reply.map(found.len());
+    for (spec, doc) in found {
+        context.reply.bulk(spec.name.to_ascii_lowercase().as_bytes());
+        doc.tell(spec, dialect, context.reply);
+    }
     Ok(())
 }
 
@@ -198,8 +212,7 @@ fn getkeysandflags(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// A command as COMMAND has it: name, arity, flags, keys, categories; tips and places of keys, which are empty here; and
-/// its subcommands.
+/// A command as COMMAND has it: name, arity, flags, keys, categories; tips, places of keys, and its subcommands.
 fn tell(context: &mut Context<'_>, spec: Option<&Spec>) {
     let dialect = context.engine.dialect;
     let reply = &mut *context.reply;
@@ -220,10 +233,15 @@ fn tell(context: &mut Context<'_>, spec: Option<&Spec>) {
     reply.set(spec.categories(dialect).count());
     spec.categories(dialect).for_each(|category| reply.status(&format!("@{category}")));
     if dialect.since(7, 0) {
-        reply.set(0);
-        reply.set(0);
+        let doc = super::docs::find(spec, dialect).unwrap_or_default();
+        doc.tell_tips(reply);
+        doc.tell_keys(reply);
         let subcommands = spec.subcommands().filter(|sub| sub.is_told(dialect));
-        reply.array(subcommands.clone().count());
+        match subcommands.clone().count() {
+            // An empty array since 7.2.
+            0 if !dialect.since(7, 2) => reply.set(0),
+            count => reply.array(count),
+        }
         subcommands.for_each(|sub| tell(context, Some(sub)));
     }
 }
