@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::args::{Args, Ranges};
 use super::dialect::Dialect;
+use super::reply::Reply;
 use super::tracking::Tracking;
 use super::value::Blob;
 use crate::resp::encode;
@@ -110,6 +111,11 @@ pub struct Session {
     pub bytes_out: u64,
     /// See `bytes_in`.
     pub commands: u64,
+}
+
+/// Whether what a command answers is pushed.
+fn is_pushed(command: &str) -> bool {
+    matches!(command, "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE" | "SSUBSCRIBE" | "SUNSUBSCRIBE")
 }
 
 /// What a session listens to.
@@ -229,6 +235,26 @@ impl Session {
             imports: self.imports,
             ..Self::new(self.id, peer, local, self.since)
         };
+    }
+
+    /// Takes a command's answer back that is not wanted, by what the session wanted before the command. What is pushed
+    /// comes all the same.
+    #[inline]
+    pub(super) fn hush(&mut self, command: &str, before: Replies, reply: &mut Reply, answer_at: usize) {
+        if before == Replies::On || is_pushed(command) {
+            return;
+        }
+        match before {
+            Replies::Off if self.replies == Replies::Off => reply.truncate(answer_at),
+            // One that said CLIENT REPLY ON wants that answered.
+            Replies::SkipNext if self.replies != Replies::On => {
+                reply.truncate(answer_at);
+                if command != "CLIENT|REPLY" {
+                    self.replies = Replies::On;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Whether it listens to anything.

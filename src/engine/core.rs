@@ -2,7 +2,6 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-#[cfg(feature = "scripts")]
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -83,6 +82,16 @@ pub trait ConfigFile: std::fmt::Debug + Send {
     /// # Errors
     /// Why not.
     fn write(&mut self, text: &str) -> Result<(), String>;
+}
+
+/// Where connections come, which the engine has others see to.
+pub trait Listening: std::fmt::Debug {
+    /// Listens on these addresses, written as `bind` has them, and on no others; on none where there are none or the port
+    /// is 0.
+    ///
+    /// # Errors
+    /// Why not; it goes on listening where it did.
+    fn listen(&self, bind: &str, port: u16) -> Result<(), String>;
 }
 
 /// Counts for INFO.
@@ -178,6 +187,8 @@ pub struct Engine {
     pub(super) heard: Vec<u8>,
     /// Where CONFIG REWRITE writes.
     pub config_file: Option<Box<dyn ConfigFile>>,
+    /// Listens elsewhere.
+    pub listening: Option<Rc<dyn Listening>>,
     follows: bool,
     loading: bool,
     /// What is done ten times a second is not done (DEBUG PAUSE-CRON).
@@ -269,6 +280,7 @@ impl Engine {
             running_resp3: false,
             heard: Vec::new(),
             config_file: None,
+            listening: None,
             follows: false,
             loading: false,
             active_expire: true,
@@ -416,11 +428,13 @@ impl Engine {
         if self.has_pending() {
             self.tell_pending(session, reply);
         }
+        let (wanted, answer_at) = (session.replies, reply.len());
         let spec = match self.admit(session, args, now) {
             Ok(spec) => spec,
             Err(error) => {
                 let error = self.refused(session, args, error);
                 reply.error(&error);
+                session.hush("", wanted, reply, answer_at);
                 self.count_error(&error);
                 if let Ok(spec) = self.called(args) {
                     self.measures.reject(spec);
@@ -438,11 +452,12 @@ impl Engine {
                 queue.push(args.from(0));
             }
             reply.raw(b"+QUEUED\r\n");
+            session.hush("", wanted, reply, answer_at);
             return;
         }
-        let answer_at = reply.len();
         let request = self.run(spec, session, args, reply, Origin::Client, now);
         self.end_unit(now);
+        session.hush(spec.name, wanted, reply, answer_at);
         if !self.heard.is_empty() {
             self.tell_heard(reply, answer_at);
         }

@@ -60,7 +60,7 @@ pub use changes::{Changes, Printed};
 pub use clients::{Blocked, BlockedOn, Clients, Closing, Counts, Kind, Queue, Replies, Session, SessionId};
 pub use config::{Config, ConfigError, OutputLimit, split};
 pub use context::{Context, Origin};
-pub use core::{ConfigFile, Engine, Request, Stats};
+pub use core::{ConfigFile, Engine, Listening, Request, Stats};
 pub use dialect::{Dialect, Family};
 pub use digest::Digest;
 pub use error::CommandError;
