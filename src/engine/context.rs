@@ -40,9 +40,14 @@ pub struct Context<'a> {
     pub(super) counts: bool,
     /// Looking for a key is a use of it.
     pub(super) touches: bool,
+    /// Where the entry is that was used last, or [`JUST_MADE`].
+    pub(super) used: usize,
     /// What only the server around the engine can do.
     pub request: Option<Request>,
 }
+
+/// In place of an entry's place: the key that is looked for next has just been made, which is no use of it.
+const JUST_MADE: usize = usize::MAX;
 
 /// The value of a key as one type.
 macro_rules! typed {
@@ -80,6 +85,7 @@ macro_rules! typed {
                 let db = self.session.db;
                 self.engine.keyspace.insert(db, key, Value::$variant(Arc::default()), NEVER);
                 self.notify(Class::New, "new", key);
+                self.used = JUST_MADE;
             }
             self.$change(key)?.ok_or(CommandError::NO_SUCH_KEY)
         }
@@ -92,8 +98,13 @@ impl Context<'_> {
         let db = self.session.db;
         let engine = &mut *self.engine;
         let found = engine.keyspace.get(db, key).map(|entry| {
-            if self.touches {
-                entry.used.note(&engine.keyspace.clock, &mut engine.random);
+            // Looking for it twice is one use.
+            let place = std::ptr::from_ref(entry) as usize;
+            if self.touches && place != self.used {
+                if self.used != JUST_MADE {
+                    entry.used.note(&engine.keyspace.clock, &mut engine.random);
+                }
+                self.used = place;
             }
             entry.is_expired(self.now)
         });
@@ -210,6 +221,15 @@ impl Context<'_> {
             }
         }
         self.engine.keyspace.insert(self.session.db, key, value, expires_at);
+    }
+
+    /// A key has the uses of the one that it was before: until 7.2 made it a new one.
+    pub(super) fn keep_use(&mut self, key: &[u8], before: &Entry) {
+        if !self.engine.dialect.since(7, 2)
+            && let Some(entry) = self.engine.keyspace.get(self.session.db, key)
+        {
+            entry.used.copy(&before.used);
+        }
     }
 
     /// Sets when a key expires ([`NEVER`] for not at all); tells whether there is such a key.

@@ -625,6 +625,7 @@ impl Engine {
             effects_told: false,
             counts,
             touches,
+            used: 0,
             request: None,
         };
         let outcome = (spec.handler)(&mut context, args);

@@ -233,7 +233,8 @@ fn rename_to(context: &mut Context<'_>, from: &[u8], to: &[u8]) -> Outcome {
     if let Some(entry) = context.take(from) {
         let name = entry.value.type_name();
         let expires_at = entry.expires_at().unwrap_or(NEVER);
-        context.put(to, entry.value, expires_at);
+        context.put(to, entry.value.clone(), expires_at);
+        context.keep_use(to, &entry);
         context.changed(from, 1);
         context.changed(to, 0);
         context.signal(to);
@@ -267,6 +268,7 @@ fn move_key(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let value = entry.value.clone();
         context.in_database(to, |context| {
             context.put(key, value, expires_at);
+            context.keep_use(key, entry);
             context.changed(key, 0);
             context.signal(key);
         });

@@ -300,4 +300,39 @@ mod tests {
             ],
         );
     }
+
+    #[test]
+    fn a_use_is_one_however_often_a_command_looks() {
+        for (dialect, renamed, moved) in
+            [("redis-6.2", "7", "8"), ("redis-7.0", "7", "8"), ("redis-8.2", "5", "5"), ("valkey-9.1", "5", "5")]
+        {
+            let mut play = Play::new(dialect);
+            for (line, answer) in [
+                ("CONFIG SET maxmemory-policy allkeys-lfu", "OK"),
+                ("CONFIG SET lfu-log-factor 0", "OK"),
+                ("HSET hash f v", "1"),
+                ("OBJECT FREQ hash", "5"),
+                ("HSET hash f w", "0"),
+                ("OBJECT FREQ hash", "6"),
+                ("RENAME hash other", "OK"),
+                ("OBJECT FREQ other", renamed),
+                ("MOVE other 3", "1"),
+                ("SADD set a", "1"),
+                ("SADD set b", "1"),
+                ("OBJECT FREQ set", "6"),
+                ("SET s x", "OK"),
+                ("SET s y", "OK"),
+                ("OBJECT FREQ s", "6"),
+                ("APPEND s z", "2"),
+                ("OBJECT FREQ s", "7"),
+                ("COPY s copy", "1"),
+                ("OBJECT FREQ copy", "5"),
+                ("OBJECT FREQ s", "8"),
+                ("SELECT 3", "OK"),
+                ("OBJECT FREQ other", moved),
+            ] {
+                assert_eq!(play.run(line), answer, "{dialect}: {line}");
+            }
+        }
+    }
 }
