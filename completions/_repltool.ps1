@@ -376,6 +376,7 @@ Register-ArgumentCompleter -Native -CommandName 'repltool' -ScriptBlock {
             [CompletionResult]::new('--dual-channel-replication-enabled', '--dual-channel-replication-enabled', [CompletionResultType]::ParameterName, 'dual-channel-replication-enabled')
             [CompletionResult]::new('--min-replicas-to-write', '--min-replicas-to-write', [CompletionResultType]::ParameterName, 'min-replicas-to-write')
             [CompletionResult]::new('--min-replicas-max-lag', '--min-replicas-max-lag', [CompletionResultType]::ParameterName, 'min-replicas-max-lag')
+            [CompletionResult]::new('--import-mode', '--import-mode', [CompletionResultType]::ParameterName, 'import-mode')
             [CompletionResult]::new('--propagation-error-behavior', '--propagation-error-behavior', [CompletionResultType]::ParameterName, 'propagation-error-behavior')
             [CompletionResult]::new('--maxmemory', '--maxmemory', [CompletionResultType]::ParameterName, 'maxmemory')
             [CompletionResult]::new('--maxmemory-policy', '--maxmemory-policy', [CompletionResultType]::ParameterName, 'maxmemory-policy')

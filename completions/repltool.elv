@@ -349,6 +349,7 @@ set edit:completion:arg-completer[repltool] = {|@words|
             cand --dual-channel-replication-enabled 'dual-channel-replication-enabled'
             cand --min-replicas-to-write 'min-replicas-to-write'
             cand --min-replicas-max-lag 'min-replicas-max-lag'
+            cand --import-mode 'import-mode'
             cand --propagation-error-behavior 'propagation-error-behavior'
             cand --maxmemory 'maxmemory'
             cand --maxmemory-policy 'maxmemory-policy'

@@ -307,6 +307,7 @@ complete -c repltool -n "__fish_repltool_using_subcommand serve" -l repl-rdb-cha
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l dual-channel-replication-enabled -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l min-replicas-to-write -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l min-replicas-max-lag -r
+complete -c repltool -n "__fish_repltool_using_subcommand serve" -l import-mode -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l propagation-error-behavior -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory -r
 complete -c repltool -n "__fish_repltool_using_subcommand serve" -l maxmemory-policy -r

@@ -81,6 +81,9 @@ pub const ACL_LOG_SECONDS: i64 = 60;
 /// Keys of each database by which the memory that the data take is estimated.
 pub const MEMORY_SAMPLES: usize = 64;
 
+/// Keys of a database that are looked at for the one to evict, whatever `maxmemory-samples` says.
+pub const MAX_EVICTION_SAMPLES: u64 = 64;
+
 /// Keys that are evicted at once, so that others have their turn.
 pub const EVICTED_AT_ONCE: usize = 1000;
 

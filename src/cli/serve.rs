@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -11,7 +11,7 @@ use super::args::{RdbSource, Role, ServeArgs};
 use super::rdb::source::{Taker, feed};
 use super::{Exit, say};
 use crate::engine::load::Loader;
-use crate::engine::server::serve;
+use crate::engine::server::{self, serve};
 use crate::engine::{Config, ConfigFile, Engine, Keyspace, Level, Process, Random};
 use crate::rdb::{Checksum, Decoder, Depth, RdbError};
 use crate::repl::event::Replid;
@@ -98,7 +98,7 @@ impl Taker for Seed {
 fn seed(engine: &mut Engine, file: &Path, args: &ServeArgs, replica: bool) -> anyhow::Result<()> {
     let name = file.display();
     let now = engine.process.started_at;
-    let loader = Loader::new(engine.keyspace.databases(), args.load.as_ref().map(|_| now));
+    let loader = engine.loader(args.load.is_some(), now);
     let mut seed = Seed { decoder: Decoder::new(loader, Depth::Full), error: None };
     feed(&RdbSource { file: file.to_owned(), link: args.link }, &mut seed)?;
     if let Some(error) = seed.error {
@@ -206,20 +206,8 @@ fn configure(args: &ServeArgs) -> anyhow::Result<(Config, Option<Master>, Vec<Us
 /// Where to listen. A leading `-` allows that an address is not there; `*` is any.
 fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
     let port = u16::try_from(config.number("port")).unwrap_or(0);
-    let mut found = Vec::new();
-    for word in config.get("bind").split_ascii_whitespace() {
-        let optional = word.starts_with('-');
-        let name = match word.trim_start_matches('-') {
-            "*" => "0.0.0.0",
-            "::*" => "::",
-            name => name,
-        };
-        match (name, port).to_socket_addrs() {
-            Ok(addresses) => found.extend(addresses),
-            Err(_) if optional => {}
-            Err(error) => return Err(error).with_context(|| format!("--bind {name}")),
-        }
-    }
+    let found = server::addresses(config.get("bind"), port).map_err(|error| anyhow::anyhow!("--bind {error}"))?;
+    let found: Vec<SocketAddr> = found.into_iter().map(|(address, _)| address).collect();
     if found.is_empty() {
         bail!("no address to listen on: say --bind ADDRESS");
     }

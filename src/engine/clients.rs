@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::args::{Args, Ranges};
 use super::dialect::Dialect;
+use super::reply::Reply;
 use super::tracking::Tracking;
 use super::value::Blob;
 use crate::resp::encode;
@@ -96,6 +97,12 @@ pub struct Session {
     pub no_evict: bool,
     /// See `no_evict`.
     pub no_touch: bool,
+    /// It goes where `-REDIRECT` tells it to (CLIENT CAPA redirect), unless it wants to read from this replica (READONLY).
+    pub follows_redirects: bool,
+    /// See `follows_redirects`.
+    pub reads_replica: bool,
+    /// It brings data in (CLIENT IMPORT-SOURCE).
+    pub imports: bool,
     /// How it tracks what it reads, if it does.
     pub(super) tracking: Option<Box<Tracking>>,
     /// It sees every command (MONITOR).
@@ -106,6 +113,11 @@ pub struct Session {
     pub bytes_out: u64,
     /// See `bytes_in`.
     pub commands: u64,
+}
+
+/// Whether what a command answers is pushed.
+fn is_pushed(command: &str) -> bool {
+    matches!(command, "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE" | "SSUBSCRIBE" | "SUNSUBSCRIBE")
 }
 
 /// What a session listens to.
@@ -215,15 +227,37 @@ impl Session {
         Self { id, peer, local, since: now, active: now, ..Self::default() }
     }
 
-    /// What RESET makes of it: as it came, but for its addresses and its number.
+    /// What RESET makes of it: as it came, but for its addresses and its number, and what it can do.
     pub fn reset(&mut self) {
         let (peer, local) = (std::mem::take(&mut self.peer), std::mem::take(&mut self.local));
         *self = Self {
             active: self.active,
             output: self.output,
             answer_room: self.answer_room,
+            follows_redirects: self.follows_redirects,
+            imports: self.imports,
             ..Self::new(self.id, peer, local, self.since)
         };
+    }
+
+    /// Takes a command's answer back that is not wanted, by what the session wanted before the command. What is pushed
+    /// comes all the same.
+    #[inline]
+    pub(super) fn hush(&mut self, command: &str, before: Replies, reply: &mut Reply, answer_at: usize) {
+        if before == Replies::On || is_pushed(command) {
+            return;
+        }
+        match before {
+            Replies::Off if self.replies == Replies::Off => reply.truncate(answer_at),
+            // One that said CLIENT REPLY ON wants that answered.
+            Replies::SkipNext if self.replies != Replies::On => {
+                reply.truncate(answer_at);
+                if command != "CLIENT|REPLY" {
+                    self.replies = Replies::On;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Whether it listens to anything.
@@ -262,6 +296,7 @@ impl Session {
         flag(self.closing == Some(Closing::Now), 'A');
         flag(self.no_evict && dialect.since(7, 0), 'e');
         flag(self.no_touch && dialect.since(7, 2), 'T');
+        flag(self.imports, 'I');
         if flags.is_empty() {
             flags.push('N');
         }
@@ -296,7 +331,7 @@ impl Session {
                 let _ = write!(line, " {name}={value}");
             }
         };
-        add(valkey, "capa", &"");
+        add(valkey, "capa", &(if self.follows_redirects { "r" } else { "" }));
         add(true, "db", &self.db);
         add(true, "sub", &self.listens.channels.len());
         add(true, "psub", &self.listens.patterns.len());

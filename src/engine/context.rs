@@ -38,9 +38,16 @@ pub struct Context<'a> {
     pub(super) effects_told: bool,
     /// Looking for a key counts for INFO's hits and misses: the command reads.
     pub(super) counts: bool,
+    /// Looking for a key is a use of it.
+    pub(super) touches: bool,
+    /// Where the entry is that was used last, or [`JUST_MADE`].
+    pub(super) used: usize,
     /// What only the server around the engine can do.
     pub request: Option<Request>,
 }
+
+/// In place of an entry's place: the key that is looked for next has just been made, which is no use of it.
+const JUST_MADE: usize = usize::MAX;
 
 /// The value of a key as one type.
 macro_rules! typed {
@@ -78,6 +85,7 @@ macro_rules! typed {
                 let db = self.session.db;
                 self.engine.keyspace.insert(db, key, Value::$variant(Arc::default()), NEVER);
                 self.notify(Class::New, "new", key);
+                self.used = JUST_MADE;
             }
             self.$change(key)?.ok_or(CommandError::NO_SUCH_KEY)
         }
@@ -88,22 +96,43 @@ impl Context<'_> {
     /// Whether the key is there for who asks. A master deletes a key that it finds expired and tells its replicas.
     pub fn exists(&mut self, key: &[u8]) -> bool {
         let db = self.session.db;
-        let found = self.engine.keyspace.get(db, key).map(|entry| entry.is_expired(self.now));
+        let engine = &mut *self.engine;
+        let found = engine.keyspace.get(db, key).map(|entry| {
+            // Looking for it twice is one use.
+            let place = std::ptr::from_ref(entry) as usize;
+            if self.touches && place != self.used {
+                if self.used != JUST_MADE {
+                    entry.used.note(&engine.keyspace.clock, &mut engine.random);
+                }
+                self.used = place;
+            }
+            entry.is_expired(self.now)
+        });
         let there = match found {
-            Some(expired) => self.origin == Origin::Master || !expired,
+            Some(expired) => !expired || self.sees_expired(),
             None => false,
         };
         if self.counts {
             let stats = &mut self.engine.stats;
             *(if there { &mut stats.hits } else { &mut stats.misses }) += 1;
         }
-        if !there && found.is_some() && !self.engine.is_replica() && !self.engine.is_paused(self.now) {
+        if !there && found.is_some() && self.engine.deletes_expired(self.now) {
             self.engine.expire(db, key);
         }
         if !there && self.counts {
             self.notify(Class::Miss, "keymiss", key);
         }
         there
+    }
+
+    /// Whether what has expired is there for who asks.
+    pub(super) fn sees_expired(&self) -> bool {
+        self.origin == Origin::Master || self.session.imports && self.engine.imports()
+    }
+
+    /// The time by which a walk through the keys takes one for expired.
+    pub(super) fn expired_by(&self) -> i64 {
+        if self.sees_expired() { i64::MIN } else { self.now }
     }
 
     /// Looks for keys as a command does that only reads, although this one writes: it counts for INFO's hits and misses.
@@ -184,7 +213,23 @@ impl Context<'_> {
         if self.engine.events != Wanted::default() {
             self.notify_put(key, &value);
         }
+        // Nobody has looked for it before.
+        if self.origin == Origin::Master && self.touches {
+            let engine = &mut *self.engine;
+            if let Some(entry) = engine.keyspace.get(self.session.db, key) {
+                entry.used.note(&engine.keyspace.clock, &mut engine.random);
+            }
+        }
         self.engine.keyspace.insert(self.session.db, key, value, expires_at);
+    }
+
+    /// A key has the uses of the one that it was before: until 7.2 made it a new one.
+    pub(super) fn keep_use(&mut self, key: &[u8], before: &Entry) {
+        if !self.engine.dialect.since(7, 2)
+            && let Some(entry) = self.engine.keyspace.get(self.session.db, key)
+        {
+            entry.used.copy(&before.used);
+        }
     }
 
     /// Sets when a key expires ([`NEVER`] for not at all); tells whether there is such a key.

@@ -85,6 +85,16 @@ pub trait ConfigFile: std::fmt::Debug + Send {
     fn write(&mut self, text: &str) -> Result<(), String>;
 }
 
+/// Where connections come, which the engine has others see to.
+pub trait Listening: std::fmt::Debug {
+    /// Listens on these addresses, written as `bind` has them, and on no others; on none where there are none or the port
+    /// is 0.
+    ///
+    /// # Errors
+    /// Why not; it goes on listening where it did.
+    fn listen(&self, bind: &str, port: u16) -> Result<(), String>;
+}
+
 /// Counts for INFO.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
@@ -178,6 +188,8 @@ pub struct Engine {
     pub(super) heard: Vec<u8>,
     /// Where CONFIG REWRITE writes.
     pub config_file: Option<Box<dyn ConfigFile>>,
+    /// Listens elsewhere.
+    pub listening: Option<Rc<dyn Listening>>,
     follows: bool,
     loading: bool,
     /// What is done ten times a second is not done (DEBUG PAUSE-CRON).
@@ -274,6 +286,7 @@ impl Engine {
             running_resp3: false,
             heard: Vec::new(),
             config_file: None,
+            listening: None,
             follows: false,
             loading: false,
             active_expire: true,
@@ -387,6 +400,11 @@ impl Engine {
         self.paused.is_some_and(|(until, _)| now < until)
     }
 
+    /// Whether keys are deleted once they expire: a replica leaves that to its master.
+    pub(super) fn deletes_expired(&self, now: i64) -> bool {
+        !self.is_replica() && !self.imports() && !self.is_paused(now)
+    }
+
     /// Whether a session need not authenticate, or has.
     #[must_use]
     pub fn is_admitted(&self, session: &Session) -> bool {
@@ -418,11 +436,13 @@ impl Engine {
         if self.has_pending() {
             self.tell_pending(session, reply);
         }
+        let (wanted, answer_at) = (session.replies, reply.len());
         let spec = match self.admit(session, args, now) {
             Ok(spec) => spec,
             Err(error) => {
                 let error = self.refused(session, args, error);
                 reply.error(&error);
+                session.hush("", wanted, reply, answer_at);
                 self.count_error(&error);
                 if let Ok(spec) = self.called(args) {
                     self.measures.reject(spec);
@@ -440,11 +460,12 @@ impl Engine {
                 queue.push(args.from(0));
             }
             reply.raw(b"+QUEUED\r\n");
+            session.hush("", wanted, reply, answer_at);
             return;
         }
-        let answer_at = reply.len();
         let request = self.run(spec, session, args, reply, Origin::Client, now);
         self.end_unit(now);
+        session.hush(spec.name, wanted, reply, answer_at);
         if !self.heard.is_empty() {
             self.tell_heard(reply, answer_at);
         }
@@ -601,6 +622,8 @@ impl Engine {
             self.scripting |= Self::is_shown_early(spec);
         }
         let counts = origin == Origin::Client && spec.has(Flag::Read);
+        let touches = spec.touches && (!session.no_touch || spec.name == "TOUCH");
+        self.keyspace.clock.set(now);
         let began = self.measures.begin(spec, args);
         if session.tracking.is_some() {
             self.note_script(session, spec, args, true);
@@ -615,6 +638,8 @@ impl Engine {
             changes: 0,
             effects_told: false,
             counts,
+            touches,
+            used: 0,
             request: None,
         };
         let outcome = (spec.handler)(&mut context, args);

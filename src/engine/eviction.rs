@@ -1,16 +1,19 @@
 //! `maxmemory`: how much memory the data take, and which keys go when it is too much.
 //!
 //! Nobody counts bytes: what the data take is estimated from some of the keys, on top of what the process took without
-//! any. So the limit is held about, and soon after it is passed. Which keys were used last, or most, is not known
-//! either: of those that the policy allows one goes at random, and of those that expire the one that does so next.
+//! any. So the limit is held about, and soon after it is passed. Of the keys that the policy allows some are looked at,
+//! and the one goes that was used last the longest ago, or the least often.
 
 use super::core::Engine;
 use super::error::CommandError;
 use super::events::Class;
-use crate::bounds::{EVICTED_AT_ONCE, MEMORY_SAMPLES};
+use super::keyspace::Entry;
+use super::uses::Clock;
+use super::value::Blob;
+use crate::bounds::{EVICTED_AT_ONCE, MAX_EVICTION_SAMPLES, MEMORY_SAMPLES};
 
 /// The bookkeeping of a key, in bytes.
-const PER_KEY: u64 = 64;
+pub(super) const PER_KEY: u64 = 64;
 
 impl Engine {
     /// What the process takes, in bytes: the program and the data.
@@ -68,19 +71,55 @@ impl Engine {
         true
     }
 
-    /// The key that goes next, by the policy.
-    fn key_to_evict(&mut self) -> Option<(usize, super::value::Blob)> {
+    /// The key that goes next, by the policy: of those that expire, of all; the next to expire, some, or of some in each
+    /// database the one that was used the least.
+    fn key_to_evict(&mut self) -> Option<(usize, Blob)> {
         let policy = self.config.get("maxmemory-policy");
         let (volatile, any) = (policy.starts_with("volatile-"), policy.starts_with("allkeys-"));
+        let (soonest, by_use) = (policy.ends_with("-ttl"), policy.ends_with("-lru") || policy.ends_with("-lfu"));
         let databases = self.keyspace.databases();
         let first = self.random.below(databases);
-        let order = (0..databases).map(|offset| (first + offset) % databases);
-        if volatile {
-            return order.into_iter().find_map(|db| Some((db, self.keyspace.soonest(db)?)));
+        let mut order = (0..databases).map(|offset| (first + offset) % databases);
+        if !volatile && !any {
+            return None;
         }
-        let db = order.into_iter().find(|db| any && self.keyspace.size(*db).keys > 0)?;
+        if soonest {
+            let next = order.filter_map(|db| Some((db, self.keyspace.soonest(db)?)));
+            let next: Vec<(usize, Blob)> = next.collect();
+            let expiry = |(db, key): &(usize, Blob)| self.keyspace.get(*db, key).and_then(Entry::expires_at);
+            return next.into_iter().min_by_key(expiry);
+        }
+        if !by_use {
+            return order.find_map(|db| Some((db, self.sample(db, volatile)?)));
+        }
+        let samples = self.config.size("maxmemory-samples").min(MAX_EVICTION_SAMPLES);
+        let mut best: Option<(u32, usize, Blob)> = None;
+        for db in order {
+            for _ in 0..samples {
+                let Some(key) = self.sample(db, volatile) else { break };
+                let Some(entry) = self.keyspace.get(db, &key) else { continue };
+                let rank = entry.used.rank(&self.keyspace.clock);
+                if best.as_ref().is_none_or(|(most, ..)| rank > *most) {
+                    best = Some((rank, db, key));
+                }
+            }
+        }
+        best.map(|(_, db, key)| (db, key))
+    }
+
+    /// Some key of a database, or one of those that expire.
+    fn sample(&mut self, db: usize, volatile: bool) -> Option<Blob> {
+        if volatile {
+            return self.keyspace.some_volatile(db, &mut self.random);
+        }
         let index = self.random.below(self.keyspace.size(db).keys);
-        self.keyspace.by_index(db, index).map(|(key, _)| (db, key.clone()))
+        self.keyspace.by_index(db, index).map(|(key, _)| key.clone())
+    }
+
+    /// The clock by which RDBs tell when keys were used last, or how often: where the policy minds.
+    pub(super) fn told_uses(&self) -> Option<Clock> {
+        let policy = self.config.get("maxmemory-policy");
+        ["-lru", "-lfu"].iter().any(|end| policy.ends_with(end)).then_some(self.keyspace.clock)
     }
 }
 
@@ -117,5 +156,36 @@ mod tests {
         assert_eq!(play.stream(), "DEL plain");
         assert_eq!(play.engine.stats.evicted_keys, 2);
         play.rows(&[("CONFIG SET maxmemory 0", "OK", ""), ("SET k v", "OK", "SET k v")]);
+    }
+
+    /// What goes, of keys that were used in this order, the last of them most.
+    fn gone_first(policy: &str) -> String {
+        let mut play = Play::new("redis-7.0");
+        play.run(&format!("CONFIG SET maxmemory-policy {policy} maxmemory-samples 64 lfu-log-factor 0"));
+        for line in ["SET plain x", "SET a x EX 100", "SELECT 3", "SET b x EX 50", "SET c x EX 200"] {
+            play.run(line);
+        }
+        for (count, (db, key)) in [(0, "plain"), (0, "a"), (3, "b"), (3, "c")].into_iter().enumerate() {
+            play.now += 1000;
+            play.run(&format!("SELECT {db}"));
+            (0..=10 * count * count).for_each(|_| drop(play.run(&format!("GET {key}"))));
+        }
+        play.stream();
+        play.engine.max_memory = play.engine.used_memory() - 1;
+        assert!(play.engine.evict(play.now), "{policy}");
+        play.stream()
+    }
+
+    #[test]
+    fn the_least_used_key_goes() {
+        for (policy, gone) in [
+            ("allkeys-lru", "DEL plain"),
+            ("volatile-lru", "DEL a"),
+            ("allkeys-lfu", "DEL plain"),
+            ("volatile-lfu", "DEL a"),
+            ("volatile-ttl", "DEL b"),
+        ] {
+            assert_eq!(gone_first(policy), gone, "{policy}");
+        }
     }
 }

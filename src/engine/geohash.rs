@@ -335,6 +335,25 @@ mod tests {
     }
 
     #[test]
+    fn scores_of_no_place_are_bits_as_processors_have_them() {
+        // GEOHASH of what ZADD gave, asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+        let (least, greatest) = (b"00bh0hbj200", b"bp05b5048p0");
+        for (score, hash) in [
+            (-1.0, greatest),
+            (1e300, least),
+            (f64::INFINITY, least),
+            (f64::NEG_INFINITY, least),
+            (4_503_599_627_370_496.0, greatest),
+            (1e18, greatest),
+            (1.9e19, least),
+        ] {
+            assert_eq!(&Place::of_score(score).geohash(), hash, "{score}");
+        }
+        assert_eq!(bits_of(f64::NEG_INFINITY), 1 << 63);
+        assert_eq!(bits_of(1.8e19), 18_000_000_000_000_000_000);
+    }
+
+    #[test]
     fn geohashes_and_distances() {
         let (palermo, catania) = (Place::of_score(3_479_099_956_230_698.0), Place::of_score(3_479_447_370_796_909.0));
         assert_eq!((&palermo.geohash(), &catania.geohash()), (b"sqc8b49rny0", b"sqdtr74hyu0"));

@@ -20,6 +20,8 @@ pub(super) struct Guards {
     /// A replica that has lost its master goes on answering.
     serves_stale: bool,
     read_only: bool,
+    /// Keys stay when they expire, as those of a replica do (Valkey's `import-mode`).
+    imports: bool,
     /// How streams are packed.
     pub(super) stream_node: NodeSize,
 }
@@ -34,6 +36,7 @@ impl Guards {
             },
             serves_stale: config.flag("replica-serve-stale-data"),
             read_only: config.flag("replica-read-only"),
+            imports: config.flag("import-mode"),
             stream_node: NodeSize {
                 bytes: usize::try_from(config.size("stream-node-max-bytes")).unwrap_or(usize::MAX),
                 entries: usize::try_from(config.number("stream-node-max-entries")).unwrap_or(0),
@@ -61,6 +64,11 @@ impl Engine {
     /// Whether the server follows a master, and takes no writes from clients.
     pub(super) fn is_read_only(&self) -> bool {
         self.is_replica() && self.guards.read_only
+    }
+
+    /// Whether somebody brings data in, so that keys stay when they expire.
+    pub(super) fn imports(&self) -> bool {
+        self.guards.imports
     }
 
     /// Whether too few replicas have what a write would change.
@@ -91,6 +99,14 @@ impl Engine {
         let executes = spec.name == "EXEC" && session.queue.is_some();
         // Whether the command is such, or one of the transaction that it is to run.
         let any = |is: &dyn Fn(&Spec) -> bool| is(spec) || (executes && self.any_queued(session, is));
+        if session.follows_redirects
+            && let Some((host, port)) = self.followed()
+        {
+            let reads = !session.reads_replica;
+            if any(&|spec| spec.has(Flag::Write) || reads && spec.has(Flag::Read)) {
+                return Err(CommandError::new(format!("REDIRECT {host}:{port}")));
+            }
+        }
         if self.full {
             // What is queued takes memory, too.
             let queues = session.queue.is_some() && !matches!(spec.name, "EXEC" | "DISCARD" | "QUIT" | "RESET");
@@ -176,6 +192,71 @@ mod tests {
                 ("EXEC", "[(nil)]"),
             ],
         );
+    }
+
+    /// Asked of Valkey 8.1.8 and 9.1.2.
+    #[test]
+    fn a_replica_sends_clients_to_its_master() {
+        let redirect = "-REDIRECT 127.0.0.1:7803";
+        for dialect in ["valkey-8.1", "valkey-9.1"] {
+            let mut play = Play::new(dialect);
+            answers(
+                &mut play,
+                &[
+                    ("CLIENT CAPA foo redirect", "OK"),
+                    ("GET k", "(nil)"),
+                    ("REPLICAOF 127.0.0.1 7803", "OK"),
+                    ("GET k", redirect),
+                    ("SET k v", redirect),
+                    ("DBSIZE", redirect),
+                    ("PING", "PONG"),
+                    ("READONLY", "OK"),
+                    ("GET k", "(nil)"),
+                    ("SET k v", redirect),
+                    ("READWRITE", "OK"),
+                    ("MULTI", "OK"),
+                    ("GET k", redirect),
+                    ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+                    ("RESET", "RESET"),
+                    ("GET k", redirect),
+                ],
+            );
+            assert!(play.run("CLIENT INFO").contains(" capa=r db=0"), "{dialect}");
+        }
+        let mut play = Play::new("redis-8.2");
+        assert_eq!(play.run("CLIENT CAPA redirect"), "-ERR unknown subcommand 'CAPA'. Try CLIENT HELP.");
+    }
+
+    /// Asked of Valkey 8.1.8.
+    #[test]
+    fn who_imports_sees_what_has_expired() {
+        let mut play = Play::new("valkey-8.1");
+        answers(
+            &mut play,
+            &[
+                ("CLIENT IMPORT-SOURCE OFF", "OK"),
+                ("CLIENT IMPORT-SOURCE ON", "-ERR Server is not in import mode"),
+                ("CONFIG SET import-mode yes", "OK"),
+                ("CLIENT IMPORT-SOURCE x", "-ERR syntax error"),
+                ("CLIENT IMPORT-SOURCE ON", "OK"),
+                ("SET k v PX 1", "OK"),
+            ],
+        );
+        assert!(play.run("CLIENT INFO").contains(" flags=I capa= "));
+        play.now += 10;
+        play.stream();
+        play.rows(&[
+            ("GET k", "v", ""),
+            ("CLIENT IMPORT-SOURCE off", "OK", ""),
+            ("GET k", "(nil)", ""),
+            ("DBSIZE", "1", ""),
+            ("CLIENT IMPORT-SOURCE ON", "OK", ""),
+            ("KEYS *", "[k]", ""),
+            ("TTL k", "0", ""),
+            ("CONFIG SET import-mode no", "OK", ""),
+            ("GET k", "(nil)", "UNLINK k"),
+            ("DBSIZE", "0", ""),
+        ]);
     }
 
     #[test]

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
+use super::random::Random;
 use super::save;
+use super::uses::{Clock, Use};
 use super::value::{Blob, Value};
 use crate::rdb::{Need, Needs};
 
@@ -32,7 +34,9 @@ pub struct Entry {
     /// When it expires, in milliseconds since 1970, or [`NEVER`].
     expires_at: i64,
     /// The snapshot epoch in which it was given or changed last.
-    epoch: u64,
+    epoch: u32,
+    /// When it was used last, or how often.
+    pub used: Use,
 }
 
 impl Entry {
@@ -110,7 +114,7 @@ impl Hashes {
 #[derive(Debug)]
 struct Walk {
     id: SnapshotId,
-    epoch: u64,
+    epoch: u32,
     /// The databases still to be walked, the last of them first.
     parts: Vec<Part>,
     /// Keys that were about to change.
@@ -142,6 +146,8 @@ pub struct Taken {
     pub value: Value,
     /// When it expires, in milliseconds since 1970.
     pub expires_at: Option<i64>,
+    /// When it was used last, or how often.
+    pub used: Use,
 }
 
 /// All databases.
@@ -149,9 +155,11 @@ pub struct Taken {
 pub struct Keyspace {
     databases: Vec<Database>,
     walks: Vec<Walk>,
-    epoch: u64,
+    epoch: u32,
     identities: u64,
     snapshots: u64,
+    /// By which uses of keys are noted.
+    pub(super) clock: Clock,
 }
 
 /// Sizes of a database, as INFO and DBSIZE tell them.
@@ -174,7 +182,14 @@ impl Keyspace {
     /// So many empty databases.
     #[must_use]
     pub fn new(databases: usize) -> Self {
-        let mut keyspace = Self { databases: Vec::new(), walks: Vec::new(), epoch: 0, identities: 0, snapshots: 0 };
+        let mut keyspace = Self {
+            databases: Vec::new(),
+            walks: Vec::new(),
+            epoch: 0,
+            identities: 0,
+            snapshots: 0,
+            clock: Clock::default(),
+        };
         keyspace.grow(databases);
         keyspace
     }
@@ -282,11 +297,11 @@ impl Keyspace {
             }
             return;
         }
-        let epoch = self.epoch;
+        let (epoch, used) = (self.epoch, Use::new(&self.clock));
         if let Some(database) = self.databases.get_mut(db) {
             let index = database.table.len();
             database.count(&value);
-            database.table.insert(key.into(), Entry { value, expires_at: NEVER, epoch });
+            database.table.insert(key.into(), Entry { value, expires_at: NEVER, epoch, used });
             self.expire_at(db, index, expires_at);
         }
     }
@@ -349,6 +364,18 @@ impl Keyspace {
     /// The key that expires next.
     pub fn soonest(&mut self, db: usize) -> Option<Blob> {
         self.next_expired(db, i64::MAX)
+    }
+
+    /// Some key that expires, or, seldom, the one that does so next.
+    pub(super) fn some_volatile(&mut self, db: usize, random: &mut Random) -> Option<Blob> {
+        const TRIES: usize = 16;
+        let database = self.databases.get(db)?;
+        // Entries that no longer count stand among them: at most half, as a rule.
+        let found = (0..TRIES).find_map(|_| {
+            let Reverse((at, key)) = database.due.as_slice().get(random.below(database.due.len()))?;
+            database.table.get(key).is_some_and(|entry| entry.expires_at == *at).then(|| key.clone())
+        });
+        found.or_else(|| self.soonest(db))
     }
 
     /// Empties a database; gives how many keys it had.
@@ -521,11 +548,18 @@ impl Keyspace {
 }
 
 fn taken(db: usize, key: &Blob, entry: &Entry) -> Taken {
-    Taken { db, key: key.clone(), value: entry.value.clone(), expires_at: entry.expires_at() }
+    let used = entry.used.clone();
+    Taken { db, key: key.clone(), value: entry.value.clone(), expires_at: entry.expires_at(), used }
 }
 
 #[cfg(test)]
 mod tests {
+    /// Keys are many: what goes with a value must stay small.
+    #[test]
+    fn an_entry_has_five_words() {
+        assert_eq!(size_of::<super::Entry>(), 40);
+    }
+
     #[test]
     fn needs_are_known_without_a_look_at_each_key() {
         use crate::engine::testing::Play;

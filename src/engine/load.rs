@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::keyspace::{Keyspace, NEVER};
+use super::uses::Clock;
 use super::value::{Blob, Consumer, Field, Group, Hash, List, Pending, Set, SortedSet, Stream, Text, Value};
 use crate::bounds::MAX_DATABASES;
 use crate::rdb::{
@@ -44,6 +45,8 @@ pub struct Loader {
     key: Vec<u8>,
     db: usize,
     expires_at: i64,
+    /// For how many seconds the key was not used, or how often it was, as the RDB says.
+    used: (Option<u64>, Option<u8>),
     value: Building,
     /// A string that comes in pieces.
     pieces: Vec<u8>,
@@ -116,11 +119,19 @@ impl Loader {
             key: Vec::new(),
             db: 0,
             expires_at: NEVER,
+            used: (None, None),
             value: Building::Nothing,
             pieces: Vec::new(),
             name: Blob::from(&[][..]),
             aux_key: Vec::new(),
         }
+    }
+
+    /// Keys are used when this clock says, unless the RDB knows better.
+    #[must_use]
+    pub fn by_clock(mut self, clock: Clock) -> Self {
+        self.loaded.keyspace.clock = clock;
+        self
     }
 
     /// What was loaded.
@@ -178,6 +189,7 @@ impl Values for Loader {
         }
         self.db = usize::try_from(key.db).unwrap_or(usize::MAX);
         self.expires_at = key.expires_at_ms.unwrap_or(NEVER);
+        self.used = (key.idle, key.freq);
         self.value = match key.value_type {
             ValueType::String => Building::Text(Text::Integer(0)),
             ValueType::List => Building::List(List::new()),
@@ -227,7 +239,14 @@ impl Values for Loader {
             let key = self.key.escape_ascii().to_string();
             self.loaded.fault.get_or_insert_with(|| format!("the RDB has the key '{key}' twice"));
         }
-        self.loaded.keyspace.insert(self.db, &self.key, value, self.expires_at);
+        let keyspace = &mut self.loaded.keyspace;
+        keyspace.insert(self.db, &self.key, value, self.expires_at);
+        let (idle, frequency) = self.used;
+        if (idle.is_some() || frequency.is_some())
+            && let Some(entry) = keyspace.get(self.db, &self.key)
+        {
+            entry.used.restore(idle, frequency, &keyspace.clock);
+        }
     }
 
     fn text(&mut self, item: Item, piece: Piece<'_>) {

@@ -171,6 +171,7 @@ impl Engine {
         self.max_bulk = usize::try_from(self.config.size("proto-max-bulk-len")).unwrap_or(usize::MAX);
         self.events = self.config.events;
         self.measures.refresh(&self.config);
+        self.keyspace.clock.configure(&self.config);
     }
 
     /// The configuration or the process was set from outside: both ends look again.
@@ -621,7 +622,8 @@ impl Engine {
     /// An RDB is to be loaded, beside the data that there is.
     pub(super) fn begin_load(&mut self) {
         let databases = self.keyspace.databases();
-        self.link.loader = Some(Box::new(Decoder::new(Loader::new(databases, None), Depth::Full)));
+        let loader = Loader::new(databases, None).by_clock(self.keyspace.clock);
+        self.link.loader = Some(Box::new(Decoder::new(loader, Depth::Full)));
         self.link.load_fault = None;
         self.set_loading(true);
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::keyspace::{NEVER, Taken};
+use super::uses::Clock;
 use super::value::{Blob, Consumer, Decimal, Group, Stream, Value};
 use crate::rdb::{
     ConsumerView, GroupView, Header, KeyMeta, Need, Needs, Pending, StreamCounters, StreamId, StreamView, Target,
@@ -24,6 +25,8 @@ pub struct Head {
     pub functions: Vec<Blob>,
     /// Sizes of the databases that have keys, for RESIZEDB: number, keys, keys that expire.
     pub sizes: Vec<(u32, u64, u64)>,
+    /// Keys have when they were used last, or how often, by this clock.
+    pub uses: Option<Clock>,
 }
 
 /// Writes an RDB from a snapshot, key by key.
@@ -31,6 +34,7 @@ pub struct DumpWriter<W: Write> {
     writer: Writer<W>,
     sizes: Vec<(u32, u64, u64)>,
     selected: Option<u32>,
+    uses: Option<Clock>,
 }
 
 impl<W: Write> DumpWriter<W> {
@@ -39,7 +43,7 @@ impl<W: Write> DumpWriter<W> {
     /// # Errors
     /// In words, as those of the other methods.
     pub fn new(sink: W, head: &Head) -> Result<Self, String> {
-        let Head { header, compress, checksum, aux, functions, sizes } = head;
+        let Head { header, compress, checksum, aux, functions, sizes, uses } = head;
         let target = Target { header: *header, compress: *compress, checksum: *checksum };
         let mut writer = Writer::new(sink, target).map_err(words)?;
         for (key, value) in aux {
@@ -48,7 +52,7 @@ impl<W: Write> DumpWriter<W> {
         for code in functions {
             writer.function(code).map_err(words)?;
         }
-        Ok(Self { writer, sizes: sizes.clone(), selected: None })
+        Ok(Self { writer, sizes: sizes.clone(), selected: None, uses: *uses })
     }
 
     /// Writes a key.
@@ -64,7 +68,8 @@ impl<W: Write> DumpWriter<W> {
             }
             self.selected = Some(db);
         }
-        write_key(&mut self.writer, taken).map_err(|error| format!("key '{}': {error}", taken.key.escape_ascii()))
+        write_key(&mut self.writer, taken, self.uses.as_ref())
+            .map_err(|error| format!("key '{}': {error}", taken.key.escape_ascii()))
     }
 
     /// The sink.
@@ -85,12 +90,17 @@ fn words(error: WriteError) -> String {
     error.to_string()
 }
 
-/// Writes a key of a snapshot. The caller selects databases.
+/// Writes a key of a snapshot, with a clock also when it was used last, or how often. The caller selects databases.
 ///
 /// # Errors
 /// What [`Writer`] gives: the version cannot hold the key, or the sink fails.
-pub fn write_key<W: Write>(writer: &mut Writer<W>, taken: &Taken) -> Written {
-    let meta = KeyMeta { expires_at_ms: taken.expires_at, ..KeyMeta::new(&taken.key) };
+pub fn write_key<W: Write>(writer: &mut Writer<W>, taken: &Taken, uses: Option<&Clock>) -> Written {
+    let meta = KeyMeta {
+        expires_at_ms: taken.expires_at,
+        idle: uses.filter(|clock| !clock.counts()).map(|clock| taken.used.idle(clock).into()),
+        freq: uses.filter(|clock| clock.counts()).map(|clock| taken.used.frequency(clock)),
+        ..KeyMeta::new(&taken.key)
+    };
     write_value(writer, &meta, &taken.value)
 }
 

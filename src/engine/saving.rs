@@ -162,6 +162,7 @@ impl Engine {
             aux: self.aux(self.own_stream_place(), now),
             functions: self.functions.values().cloned().collect(),
             sizes: self.sizes(),
+            uses: self.told_uses(),
         }
     }
 
@@ -201,11 +202,19 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes an RDB's keys beside those that there are; with `expires` what has expired at this time is left out, as
+    /// masters do.
+    #[must_use]
+    pub fn loader(&mut self, expires: bool, now: i64) -> Loader {
+        self.keyspace.clock.set(now);
+        Loader::new(self.keyspace.databases(), expires.then_some(now)).by_clock(self.keyspace.clock)
+    }
+
     /// Loads what was saved (DEBUG RELOAD).
     pub(super) fn reload(&mut self, how: Reload, now: i64) -> Result<(), String> {
         let Some(mut file) = self.saving.file.take() else { return Err("nobody reads files here".to_owned()) };
         let place = self.save_place();
-        let mut decoder = Decoder::new(Loader::new(self.keyspace.databases(), Some(now)), Depth::Full);
+        let mut decoder = Decoder::new(self.loader(true, now), Depth::Full);
         let read = file.read(&place, &mut |bytes| match decoder.push(bytes) {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -235,6 +244,9 @@ impl Engine {
                 for (key, entry) in all {
                     let expires_at = entry.expires_at().unwrap_or(NEVER);
                     self.keyspace.insert(db, &key, entry.value, expires_at);
+                    if let Some(loaded) = self.keyspace.get(db, &key) {
+                        loaded.used.copy(&entry.used);
+                    }
                 }
             }
             let mut functions = (*self.functions).clone();

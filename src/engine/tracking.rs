@@ -366,6 +366,37 @@ mod tests {
 
     const ABOUT_A: &str = ">2 $10 invalidate *1 $1 a ";
 
+    /// Asked of Redis 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+    #[test]
+    fn what_is_pushed_comes_without_answers() {
+        let mut play = play();
+        let (told, message) = (ABOUT_A.replace(' ', "\r\n"), ">3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$1\r\nx\r\n");
+        for (line, answer) in [
+            ("CLIENT TRACKING ON", "+OK\r\n"),
+            ("GET a", "_\r\n"),
+            ("CLIENT REPLY OFF", ""),
+            ("SET a 1", &told),
+            ("GET a", ""),
+            ("FOO", ""),
+            ("SUBSCRIBE ch", ">3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n"),
+            ("FOO", ""),
+            ("PUBLISH ch x", message),
+            ("CLIENT REPLY ON", "+OK\r\n"),
+            ("GET a", "$1\r\n1\r\n"),
+            ("CLIENT REPLY SKIP", ""),
+            ("SET a 2", &told),
+            ("PING", "+PONG\r\n"),
+            ("CLIENT REPLY SKIP", ""),
+            ("CLIENT REPLY ON", "+OK\r\n"),
+            ("CLIENT REPLY OFF", ""),
+            ("MULTI", ""),
+            ("PING", ""),
+            ("EXEC", ""),
+        ] {
+            assert_eq!(play.raw3(line), answer, "{line}");
+        }
+    }
+
     #[test]
     fn who_has_read_a_key_is_told_once() {
         let mut play = play();

@@ -12,6 +12,8 @@ use crate::engine::value::{Blob, integer};
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
 const ANYWHERE: &[Flag] = &[Flag::Loading, Flag::Stale, Flag::NoScript];
 
+const VALKEY: fn(Dialect) -> bool = |dialect| dialect.is_valkey_since(8, 0);
+
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::container("CLIENT", ADMIN, Keys::NONE),
     Spec::new("CLIENT|ID", 2, ANYWHERE, Keys::NONE, id).since(5, 0),
@@ -31,6 +33,9 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("CLIENT|CACHING", 3, ANYWHERE, Keys::NONE, caching).since(6, 0),
     Spec::new("CLIENT|GETREDIR", 2, ANYWHERE, Keys::NONE, getredir).since(6, 0),
     Spec::new("CLIENT|TRACKINGINFO", 2, ANYWHERE, Keys::NONE, trackinginfo).since(6, 2),
+    Spec::new("CLIENT|CAPA", -3, ANYWHERE, Keys::NONE, capa).only(VALKEY),
+    Spec::new("CLIENT|IMPORT-SOURCE", 3, ANYWHERE, Keys::NONE, import_source)
+        .only(|dialect| dialect.is_valkey_since(8, 1)),
     Spec::new("CLIENT|HELP", 2, &[Flag::Loading, Flag::Stale], Keys::NONE, help).since(5, 0),
 ];
 
@@ -102,6 +107,25 @@ fn no_evict(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn no_touch(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     context.session.no_touch = on_or_off(args)?;
+    context.reply.ok();
+    Ok(())
+}
+
+/// CLIENT CAPA capability …: what the client can do; what is not known does no harm.
+fn capa(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.from(2).any(|word| word.eq_ignore_ascii_case(b"redirect")) {
+        context.session.follows_redirects = true;
+    }
+    context.reply.ok();
+    Ok(())
+}
+
+/// CLIENT IMPORT-SOURCE ON|OFF: what has expired is there for a client that brings data in.
+fn import_source(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if !args.is(2, "OFF") && !context.engine.imports() {
+        return Err(CommandError::fixed("ERR Server is not in import mode"));
+    }
+    context.session.imports = on_or_off(args)?;
     context.reply.ok();
     Ok(())
 }

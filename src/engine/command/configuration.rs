@@ -2,9 +2,10 @@
 
 use super::{Context, Flag, Keys, Outcome, Spec, help};
 use crate::engine::args::Args;
-use crate::engine::config::ConfigError;
+use crate::engine::config::{Config, ConfigError};
 use crate::engine::error::CommandError;
 use crate::engine::glob;
+use crate::engine::log::Level;
 
 const ADMIN: &[Flag] = &[Flag::Admin, Flag::Loading, Flag::Stale, Flag::NoScript];
 
@@ -77,10 +78,36 @@ fn set(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             }
         }));
     }
+    listen_elsewhere(context, &changed)?;
     context.engine.config = changed;
     context.engine.refresh_settings();
     context.reply.ok();
     Ok(())
+}
+
+/// `bind` and `port`, where they are others than before.
+fn listen_elsewhere(context: &mut Context<'_>, changed: &Config) -> Outcome {
+    let engine = &mut *context.engine;
+    let differs = |name: &str| engine.config.get(name) != changed.get(name);
+    let (name, why) = match () {
+        () if differs("port") => ("port", "Unable to listen on this port. Check server logs."),
+        () if differs("bind") => ("bind", "Failed to bind to specified addresses."),
+        () => return Ok(()),
+    };
+    let port = u16::try_from(changed.number("port")).unwrap_or(0);
+    let listening = engine.listening.clone();
+    let moved =
+        listening.map_or_else(|| Err("nobody listens here".to_owned()), |it| it.listen(changed.get("bind"), port));
+    match moved {
+        Ok(()) => {
+            engine.process.port = port;
+            Ok(())
+        }
+        Err(error) => {
+            engine.note(Level::Warning, format!("Listening elsewhere: {error}"));
+            Err(CommandError::new(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")))
+        }
+    }
 }
 
 fn resetstat(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
@@ -96,7 +123,15 @@ fn rewrite(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
         engine.config_file.as_ref().ok_or(CommandError::fixed("ERR The server is running without a config file"))?;
     let failed = |error: String| CommandError::new(format!("ERR Rewriting config file: {error}"));
     let before = file.read().map_err(failed)?;
-    let after = engine.config.rewritten(&before, engine.dialect, engine.followed());
+    // Users are in the ACL file, if there is one.
+    let users: Option<Vec<String>> = engine.dialect.since(6, 0).then(|| match engine.acl_file {
+        Some(_) => Vec::new(),
+        None => {
+            let lines = engine.users.iter().map(|(name, user)| user.line(name, engine.dialect));
+            lines.map(|line| line.strip_prefix("user ").unwrap_or(&line).to_owned()).collect()
+        }
+    });
+    let after = engine.config.rewritten(&before, engine.dialect, engine.followed(), users.as_deref());
     if let Some(file) = &mut engine.config_file {
         file.write(&after).map_err(failed)?;
     }

@@ -20,6 +20,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 /// No container: servers look at the words themselves.
 fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     match () {
+        () if args.is(1, "HELP") && args.len() == 2 => help(context, args)?,
         () if args.is(1, "DIGEST") && args.len() == 2 => {
             let digest = context.engine.digest(context.engine.dialect, context.now);
             context.reply.status(&digest.to_string());
@@ -36,8 +37,9 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             let db = context.session.db;
             let entry = context.engine.keyspace.get(db, args.get(2)).ok_or(CommandError::NO_SUCH_KEY)?;
             let encoding = object::encoding(&entry.value, context.engine);
+            let idle = entry.used.idle(&context.engine.keyspace.clock);
             context.reply.status(&format!(
-                "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:0 lru:0 lru_seconds_idle:0"
+                "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:0 lru:0 lru_seconds_idle:{idle}"
             ));
         }
         () if args.is(1, "RELOAD") => reload(context, args)?,
@@ -55,7 +57,7 @@ fn debug(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
             context.engine.scripts_may_all = args.get(2) != b"0";
             context.reply.ok();
         }
-        () if args.is(1, "JMAP") || args.is(1, "QUICKLIST-PACKED-THRESHOLD") || args.is(1, "STRINGMATCH-LEN") => {
+        () if args.is(1, "QUICKLIST-PACKED-THRESHOLD") || args.is(1, "STRINGMATCH-LEN") => {
             context.reply.ok();
         }
         () if args.is(1, "PROTOCOL") && args.len() == 3 => protocol(context, args)?,
@@ -261,5 +263,25 @@ mod tests {
         assert_eq!(play.run("DEBUG DIGEST"), digest);
         play.now += 1000;
         play.rows(&[("DEBUG RELOAD NOSAVE", "OK", ""), ("DBSIZE", "1", "")]);
+    }
+
+    /// Asked of Redis 7.0.15.
+    #[test]
+    fn uses_are_saved_where_the_policy_minds() {
+        for (policy, line, saved, lost) in
+            [("allkeys-lru", "OBJECT IDLETIME k", "30", "0"), ("volatile-lfu", "OBJECT FREQ k", "7", "5")]
+        {
+            let mut play = Play::new("redis-7.0");
+            play.engine.saving.file = Some(Box::<InMemory>::default());
+            play.run(&format!("CONFIG SET maxmemory-policy {policy} lfu-log-factor 0"));
+            play.rows(&[("SET k v", "OK", "SET k v"), ("GET k", "v", ""), ("GET k", "v", "")]);
+            play.now += 30_000;
+            play.rows(&[("DEBUG RELOAD", "OK", ""), (line, saved, "")]);
+            // Of others nothing is told.
+            play.run("CONFIG SET maxmemory-policy allkeys-random");
+            play.run("DEBUG RELOAD");
+            play.run(&format!("CONFIG SET maxmemory-policy {policy}"));
+            play.rows(&[("DEBUG RELOAD NOSAVE", "OK", ""), (line, lost, "")]);
+        }
     }
 }

@@ -111,6 +111,12 @@ fn restore(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(());
     }
     context.put(key, value, if time == 0 { NEVER } else { time });
+    let keyspace = &context.engine.keyspace;
+    if let Some(entry) = keyspace.get(context.session.db, key) {
+        let idle = options.idle.and_then(|idle| u64::try_from(idle).ok());
+        let frequency = options.frequency.and_then(|frequency| u8::try_from(frequency).ok());
+        entry.used.restore(idle, frequency, &keyspace.clock);
+    }
     context.changed(key, 1);
     context.signal(key);
     context.notify(Class::Generic, "restore", key);

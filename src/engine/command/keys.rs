@@ -236,7 +236,8 @@ fn rename_to(context: &mut Context<'_>, from: &[u8], to: &[u8]) -> Outcome {
     if let Some(entry) = context.take(from) {
         let name = entry.value.type_name();
         let expires_at = entry.expires_at().unwrap_or(NEVER);
-        context.put(to, entry.value, expires_at);
+        context.put(to, entry.value.clone(), expires_at);
+        context.keep_use(to, &entry);
         context.changed(from, 1);
         context.changed(to, 0);
         context.signal(to);
@@ -270,6 +271,7 @@ fn move_key(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let value = entry.value.clone();
         context.in_database(to, |context| {
             context.put(key, value, expires_at);
+            context.keep_use(key, entry);
             context.changed(key, 0);
             context.signal(key);
         });
@@ -376,7 +378,7 @@ fn dbsize(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
 }
 
 fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (now, db) = (context.now, context.session.db);
+    let (now, db) = (context.expired_by(), context.session.db);
     let pattern = args.get(1);
     let found: Vec<Blob> = context
         .engine
@@ -393,7 +395,7 @@ fn keys(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (now, db) = (context.now, context.session.db);
+    let (now, db) = (context.expired_by(), context.session.db);
     let options = super::scan::Options::read(args, 1, true)?;
     let keyspace = &context.engine.keyspace;
     let mut expired = Vec::new();
@@ -419,7 +421,7 @@ fn scan(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn randomkey(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    let (now, db) = (context.now, context.session.db);
+    let (now, db) = (context.expired_by(), context.session.db);
     let mut keys = context.engine.keyspace.size(db).keys;
     for _ in 0..100 {
         let index = context.engine.random.below(keys);
@@ -444,7 +446,7 @@ impl Context<'_> {
     /// A walk through the keys has met one that has expired: a master deletes it. That is an effect of its own, and none of
     /// a unit with others'.
     fn expire_met(&mut self, key: &[u8]) {
-        if !self.engine.is_replica() {
+        if self.engine.deletes_expired(self.now) {
             self.engine.expire(self.session.db, key);
             if !self.is_in_transaction() {
                 self.engine.end_unit(self.now);

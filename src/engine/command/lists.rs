@@ -588,6 +588,8 @@ mod tests {
             ("LMPOP 1 m LEFT", "(nil)", ""),
             ("LMPOP 2 m LEFT", "-ERR syntax error", ""),
             ("LMPOP 1 m LEFT COUNT 0", "-ERR count should be greater than 0", ""),
+            ("LMPOP 1 m LEFT COUNT -1 more", "-ERR count should be greater than 0", ""),
+            ("LMPOP 1 m LEFT COUNT 1 COUNT 1", "-ERR syntax error", ""),
             ("DBSIZE", "0", ""),
         ];
         play.rows(&rows);

@@ -12,14 +12,18 @@ mod client;
 mod configuration;
 mod connection;
 mod debug;
+mod docs;
 mod dump;
 mod functions;
 mod geo;
 mod hashes;
+mod help;
 mod hyperloglog;
 mod keys;
 mod latency;
 mod lists;
+mod lolwut;
+mod memory;
 mod migrate;
 mod object;
 mod places;
@@ -49,6 +53,7 @@ use super::args::Args;
 use super::context::Context;
 use super::dialect::Dialect;
 use super::error::CommandError;
+use help::help;
 
 /// What a handler gives: the answer is written, or this is it.
 pub type Outcome = Result<(), CommandError>;
@@ -157,6 +162,8 @@ pub struct Spec {
     pub(super) quick: bool,
     /// It is called by its container's name and its own.
     sub: bool,
+    /// It uses the keys that it looks for.
+    pub(super) touches: bool,
     /// Which servers have it: those from this version on, and of them these. What others' clients are refused is still
     /// applied from a master.
     since: (u8, u8),
@@ -180,6 +187,7 @@ impl Spec {
             index: 0,
             quick: false,
             sub: false,
+            touches: true,
             since: (0, 0),
             known: everywhere,
             earlier: None,
@@ -210,7 +218,6 @@ impl Spec {
     }
 
     /// Since Valkey 9.0 it takes so many arguments.
-    #[cfg(feature = "scripts")]
     const fn since_valkey_9(self, arity: i16) -> Self {
         Self { later: Some(arity), ..self }
     }
@@ -328,19 +335,6 @@ fn alone(_: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Err(CommandError::arity(&String::from_utf8_lossy(args.get(0))))
 }
 
-/// `CONTAINER HELP`: what there is.
-fn help(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let dialect = context.engine.dialect;
-    let container = context.engine.command(args.get(0)).ok_or(CommandError::SYNTAX)?;
-    let subcommands = container.subcommands().filter(|spec| spec.is_known(dialect));
-    let names = subcommands.filter_map(|spec| spec.name.split_once('|')).map(|(_, name)| name);
-    let reply = &mut *context.reply;
-    reply.array(names.clone().count() + 1);
-    reply.status(&format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container.name));
-    names.for_each(|name| reply.status(name));
-    Ok(())
-}
-
 /// All tables.
 const GROUPS: &[&[Spec]] = &[
     acl::COMMANDS,
@@ -357,6 +351,8 @@ const GROUPS: &[&[Spec]] = &[
     keys::COMMANDS,
     latency::COMMANDS,
     lists::COMMANDS,
+    lolwut::COMMANDS,
+    memory::COMMANDS,
     migrate::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
@@ -431,10 +427,15 @@ impl Table {
 /// not flagged so, and is.
 const NOT_QUICK: &[&str] = &["LPOP", "RPOP", "SPOP", "ZPOPMAX", "ZPOPMIN", "ZREMRANGEBYRANK", "UNLINK"];
 
+/// Commands that look for keys without using them, as OBJECT does.
+const UNTOUCHED: &[&str] =
+    &["DEBUG", "EXISTS", "EXPIRETIME", "MEMORY|USAGE", "PEXPIRETIME", "PTTL", "TTL", "TYPE", "WATCH"];
+
 static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
     let numbered = |(index, spec): (usize, &Spec)| {
         let quick = spec.name == "SET" || spec.has(Flag::Fast) && !NOT_QUICK.contains(&spec.name);
-        Spec { index, quick, sub: spec.name.contains('|'), ..spec.clone() }
+        let touches = !(UNTOUCHED.contains(&spec.name) || spec.name.starts_with("OBJECT|"));
+        Spec { index, quick, sub: spec.name.contains('|'), touches, ..spec.clone() }
     };
     GROUPS.iter().copied().flatten().enumerate().map(numbered).collect()
 });
@@ -443,6 +444,9 @@ static ALL: LazyLock<Vec<Spec>> = LazyLock::new(|| {
 pub fn all() -> impl Iterator<Item = &'static Spec> + Clone {
     ALL.iter()
 }
+
+/// There is no cluster here.
+const NO_CLUSTER: CommandError = CommandError::fixed("ERR This instance has cluster support disabled");
 
 /// The answer to a name that no command has.
 pub(super) fn unknown(args: Args<'_>, dialect: Dialect) -> CommandError {
@@ -474,6 +478,10 @@ pub(super) fn unknown_sub(container: &Spec, args: Args<'_>, dialect: Dialect) ->
     let word = args.get(1);
     let word = String::from_utf8_lossy(word.get(..word.len().min(128)).unwrap_or_default());
     let name = container.name;
+    // Of clusters nothing else was looked at first.
+    if name == "CLUSTER" && !dialect.since(7, 0) {
+        return NO_CLUSTER;
+    }
     CommandError::new(if dialect.since(7, 0) {
         format!("ERR unknown subcommand '{word}'. Try {name} HELP.")
     } else {

@@ -1,4 +1,4 @@
-//! OBJECT and MEMORY: how a key's value is held.
+//! OBJECT: how a key's value is held.
 
 use super::{Context, Flag, Keys, Outcome, Spec, help};
 use crate::engine::args::Args;
@@ -18,11 +18,6 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("OBJECT|IDLETIME", 3, READ, SECOND, idletime),
     Spec::new("OBJECT|FREQ", 3, READ, SECOND, freq).since(4, 0),
     Spec::new("OBJECT|HELP", 2, HELP, Keys::NONE, help).since(6, 2),
-    Spec::container("MEMORY", READ, Keys::NONE).since(4, 0),
-    Spec::new("MEMORY|USAGE", -3, READ, SECOND, usage),
-    Spec::new("MEMORY|DOCTOR", 2, &[], Keys::NONE, doctor),
-    Spec::new("MEMORY|PURGE", 2, &[], Keys::NONE, purge),
-    Spec::new("MEMORY|HELP", 2, HELP, Keys::NONE, help),
 ];
 
 /// How large a collection may be to be packed, by the configuration and by the version's own rules.
@@ -141,61 +136,32 @@ fn refcount(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     })
 }
 
-/// Nothing is evicted here, so nobody counts.
 fn idletime(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let counts_uses = context.engine.config.get("maxmemory-policy").ends_with("-lfu");
-    of_key(context, args, |context| match counts_uses {
-        true => Err(CommandError::fixed(
-            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        )),
-        false => {
-            context.reply.integer(0);
-            Ok(())
+    of_key(context, args, |context| {
+        let (keyspace, db) = (&context.engine.keyspace, context.session.db);
+        if keyspace.clock.counts() {
+            return Err(CommandError::fixed(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
         }
+        let idle = keyspace.get(db, args.get(2)).map_or(0, |entry| entry.used.idle(&keyspace.clock));
+        context.reply.integer(idle.into());
+        Ok(())
     })
 }
 
 fn freq(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let counts_uses = context.engine.config.get("maxmemory-policy").ends_with("-lfu");
-    of_key(context, args, |context| match counts_uses {
-        true => {
-            context.reply.integer(0);
-            Ok(())
+    of_key(context, args, |context| {
+        let (keyspace, db) = (&context.engine.keyspace, context.session.db);
+        if !keyspace.clock.counts() {
+            return Err(CommandError::fixed(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
         }
-        false => Err(CommandError::fixed(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        )),
+        let frequency = keyspace.get(db, args.get(2)).map_or(0, |entry| entry.used.frequency(&keyspace.clock));
+        context.reply.integer(frequency.into());
+        Ok(())
     })
-}
-
-fn usage(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    match args.len() {
-        3 => {}
-        5 if args.is(3, "SAMPLES") => {
-            if args.integer(4)? < 0 {
-                return Err(CommandError::SYNTAX);
-            }
-        }
-        _ => return Err(CommandError::SYNTAX),
-    }
-    let key = args.get(2);
-    match context.value(key).map(Value::weight) {
-        Some(weight) => context.reply.count(64 + key.len() + weight),
-        None => context.reply.null(),
-    }
-    Ok(())
-}
-
-fn doctor(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.verbatim(
-        b"Sam, I detected no memory issues in this instance. I can only account for what occurs on this base.\n",
-    );
-    Ok(())
-}
-
-fn purge(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.ok();
-    Ok(())
 }
 
 #[cfg(test)]
@@ -249,5 +215,124 @@ mod tests {
         };
         assert_eq!(counts("redis-7.0"), ["2147483647", "1", "1"]);
         assert_eq!(counts("valkey-8.1"), ["1", "1", "1"]);
+    }
+
+    // All asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+
+    #[test]
+    fn what_uses_a_key_ends_its_idleness() {
+        let payload = |play: &mut Play| -> String {
+            play.run("SET source x");
+            play.bulk("DUMP source").iter().map(|byte| format!("\\x{byte:02x}")).collect()
+        };
+        for (dialect, has_no_touch) in [("redis-6.2", false), ("redis-7.0", false), ("valkey-9.1", true)] {
+            let mut play = Play::new(dialect);
+            let dumped = payload(&mut play);
+            let restore = format!("RESTORE k 0 \"{dumped}\" REPLACE");
+            let mut idle_after = |lines: &str| {
+                assert_eq!(play.run(&format!("{restore} IDLETIME 1000")), "OK");
+                for line in lines.split(" ; ").filter(|line| !line.is_empty()) {
+                    assert!(!play.run(line).starts_with("-ERR"), "{dialect}: {line}");
+                }
+                play.run("OBJECT IDLETIME k")
+            };
+            for lines in ["", "TTL k", "TYPE k", "EXISTS k", "OBJECT ENCODING k", "MEMORY USAGE k", "SCAN 0", "WATCH k"]
+            {
+                assert_eq!(idle_after(lines), "1000", "{dialect}: {lines}");
+            }
+            for lines in
+                ["TOUCH k", "GET k", "STRLEN k", "EXPIRE k 100", "COPY k other", "DUMP k", "APPEND k a", "SET k v"]
+            {
+                assert_eq!(idle_after(lines), "0", "{dialect}: {lines}");
+            }
+            if has_no_touch {
+                assert_eq!(idle_after("CLIENT NO-TOUCH ON ; GET k ; APPEND k a"), "1000", "{dialect}");
+                assert_eq!(idle_after("TOUCH k"), "0", "{dialect}");
+                assert_eq!(idle_after("SET k v"), "1000", "{dialect}");
+                play.run("CLIENT NO-TOUCH OFF");
+            }
+            play.run("SET n 1");
+            play.now += 7_900;
+            assert_eq!(play.run("OBJECT IDLETIME n"), "7", "{dialect}");
+            assert!(play.apply("SET n 2"));
+            assert_eq!(play.run("OBJECT IDLETIME n"), "0", "{dialect}");
+            assert_eq!(play.run("OBJECT IDLETIME none"), "(nil)", "{dialect}");
+        }
+    }
+
+    #[test]
+    fn uses_are_counted_where_the_policy_minds() {
+        let mut play = Play::new("redis-7.0");
+        let not_selected = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+        let selected = "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+        let rows = |play: &mut Play, rows: &[(&str, &str)]| {
+            rows.iter().for_each(|(line, answer)| assert_eq!(play.run(line), *answer, "{line}"));
+        };
+        rows(
+            &mut play,
+            &[
+                ("SET k v", "OK"),
+                ("OBJECT FREQ k", not_selected),
+                ("OBJECT FREQ none", "(nil)"),
+                ("CONFIG SET maxmemory-policy allkeys-lfu", "OK"),
+                ("OBJECT IDLETIME k", selected),
+                ("OBJECT IDLETIME none", "(nil)"),
+                ("SET new v", "OK"),
+                ("OBJECT FREQ new", "5"),
+                ("GET new", "v"),
+                ("OBJECT FREQ new", "6"),
+            ],
+        );
+        let dumped: String = play.bulk("DUMP k").iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        let restore = format!("RESTORE r 0 \"{dumped}\" REPLACE");
+        rows(
+            &mut play,
+            &[
+                (&format!("{restore} FREQ 99"), "OK"),
+                ("OBJECT FREQ r", "99"),
+                (&format!("{restore} IDLETIME 99"), "OK"),
+                ("OBJECT FREQ r", "5"),
+                ("CONFIG SET maxmemory-policy allkeys-lru", "OK"),
+                (&format!("{restore} FREQ 99"), "OK"),
+                ("OBJECT IDLETIME r", "0"),
+                (&format!("{restore} IDLETIME 99"), "OK"),
+                ("OBJECT IDLETIME r", "99"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_use_is_one_however_often_a_command_looks() {
+        for (dialect, renamed, moved) in
+            [("redis-6.2", "7", "8"), ("redis-7.0", "7", "8"), ("redis-8.2", "5", "5"), ("valkey-9.1", "5", "5")]
+        {
+            let mut play = Play::new(dialect);
+            for (line, answer) in [
+                ("CONFIG SET maxmemory-policy allkeys-lfu", "OK"),
+                ("CONFIG SET lfu-log-factor 0", "OK"),
+                ("HSET hash f v", "1"),
+                ("OBJECT FREQ hash", "5"),
+                ("HSET hash f w", "0"),
+                ("OBJECT FREQ hash", "6"),
+                ("RENAME hash other", "OK"),
+                ("OBJECT FREQ other", renamed),
+                ("MOVE other 3", "1"),
+                ("SADD set a", "1"),
+                ("SADD set b", "1"),
+                ("OBJECT FREQ set", "6"),
+                ("SET s x", "OK"),
+                ("SET s y", "OK"),
+                ("OBJECT FREQ s", "6"),
+                ("APPEND s z", "2"),
+                ("OBJECT FREQ s", "7"),
+                ("COPY s copy", "1"),
+                ("OBJECT FREQ copy", "5"),
+                ("OBJECT FREQ s", "8"),
+                ("SELECT 3", "OK"),
+                ("OBJECT FREQ other", moved),
+            ] {
+                assert_eq!(play.run(line), answer, "{dialect}: {line}");
+            }
+        }
     }
 }

@@ -39,6 +39,7 @@ const ACCESS: &[(&[&str], &[&str])] = &[
             "OBJECT|REFCOUNT",
             "SCARD",
             "SISMEMBER",
+            "STRALGO",
             "STRLEN",
             "TOUCH",
             "TYPE",
@@ -300,6 +301,10 @@ impl Spec {
                     Some((at + 1..args.len()).map(|index| of_kind(index, 0)).collect())
                 }
                 _ => Some(vec![of_kind(3, 0)]),
+            },
+            "STRALGO" => match (2..args.len()).find(|index| args.is(*index, "KEYS")) {
+                Some(at) if at + 2 < args.len() => Some(vec![of_kind(at + 1, 0), of_kind(at + 2, 0)]),
+                _ => None,
             },
             // Channels of shards stand where keys do, and are none.
             "SPUBLISH" | "SSUBSCRIBE" | "SUNSUBSCRIBE" => Some(Vec::new()),

@@ -2,6 +2,7 @@
 
 use super::{Context, Flag, Keys, Outcome, Spec, help};
 use crate::engine::args::Args;
+use crate::engine::clients::Replies;
 use crate::engine::context::Origin;
 use crate::engine::error::CommandError;
 use crate::engine::glob;
@@ -44,6 +45,10 @@ fn pass_on(context: &mut Context<'_>, args: Args<'_>, sharded: bool) -> Outcome 
     // What is published at a replica stays there.
     if context.origin == Origin::Master || !context.engine.is_replica() {
         context.changes += 1;
+    }
+    // It comes whether an answer does or not.
+    if context.session.replies != Replies::On {
+        context.engine.heard.extend(own.take());
     }
     // Since 7.2 what one hears of one's own comes behind the answer.
     let behind = context.engine.dialect.since(7, 2);

@@ -1,10 +1,11 @@
 //! Commands about the server: what it can do, its state, its end.
 
+use super::docs::Doc;
 use super::places::Place;
-use super::{Context, Flag, Keys, Outcome, Spec, help};
+use super::{Context, Flag, Keys, NO_CLUSTER, Outcome, Spec, help};
 use crate::engine::args::Args;
 use crate::engine::core::Stop;
-use crate::engine::dialect::Family;
+use crate::engine::dialect::{Dialect, Family};
 use crate::engine::error::CommandError;
 use crate::engine::glob;
 use crate::engine::log::Level;
@@ -14,6 +15,9 @@ const ANYTIME: &[Flag] = &[Flag::Loading, Flag::Stale];
 const ANYWHERE: &[Flag] = &[Flag::Fast, Flag::Loading, Flag::Stale];
 
 const CLUSTER: &[Flag] = &[Flag::Admin, Flag::Stale];
+const MODULE: &[Flag] = &[Flag::Admin, Flag::NoScript];
+
+const VALKEY_9: fn(Dialect) -> bool = |dialect| dialect.is_valkey_since(9, 0);
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("INFO", -1, ANYTIME, Keys::NONE, info),
@@ -31,35 +35,51 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SAVE", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, save),
     Spec::new("BGSAVE", -1, &[Flag::Admin, Flag::NoScript], Keys::NONE, bgsave),
     Spec::new("SHUTDOWN", -1, ADMIN, Keys::NONE, shutdown),
-    Spec::container("MODULE", &[Flag::Admin, Flag::NoScript], Keys::NONE).since(4, 0),
-    Spec::new("MODULE|LIST", 2, &[Flag::Admin, Flag::NoScript], Keys::NONE, module_list),
+    Spec::container("MODULE", MODULE, Keys::NONE).since(4, 0),
+    Spec::new("MODULE|LIST", 2, MODULE, Keys::NONE, module_list),
+    Spec::new("MODULE|LOAD", -3, MODULE, Keys::NONE, module_load),
+    Spec::new("MODULE|LOADEX", -3, MODULE, Keys::NONE, module_load).since(7, 0),
+    Spec::new("MODULE|UNLOAD", 3, MODULE, Keys::NONE, module_unload),
     Spec::new("MODULE|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
+    Spec::new("BGREWRITEAOF", 1, &[Flag::Admin, Flag::NoScript], Keys::NONE, bgrewriteaof),
     Spec::container("CLUSTER", &[Flag::Admin, Flag::Stale], Keys::NONE).since(3, 0),
     Spec::new("CLUSTER|ADDSLOTS", -3, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|ADDSLOTSRANGE", -4, CLUSTER, Keys::NONE, no_cluster).since(7, 0),
     Spec::new("CLUSTER|BUMPEPOCH", 2, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|CANCELSLOTMIGRATIONS", 2, CLUSTER, Keys::NONE, no_cluster).only(VALKEY_9),
     Spec::new("CLUSTER|COUNT-FAILURE-REPORTS", 3, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|COUNTKEYSINSLOT", 3, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|DELSLOTS", -3, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|DELSLOTSRANGE", -4, CLUSTER, Keys::NONE, no_cluster).since(7, 0),
     Spec::new("CLUSTER|FAILOVER", -2, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|FLUSHSLOT", -3, &[Flag::Admin, Flag::Write], Keys::NONE, no_cluster).only(VALKEY_9),
     Spec::new("CLUSTER|FLUSHSLOTS", 2, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|FORGET", 3, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|GETKEYSINSLOT", 4, &[Flag::Stale], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|GETSLOTMIGRATIONS", 2, CLUSTER, Keys::NONE, no_cluster).only(VALKEY_9),
+    // Its lines are not told either where there is no cluster.
+    Spec::new("CLUSTER|HELP", 2, ANYTIME, Keys::NONE, no_cluster).since(5, 0),
+    Spec::new("CLUSTER|INFO", 2, &[Flag::Stale], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|KEYSLOT", 3, &[Flag::Stale], Keys::NONE, keyslot),
     Spec::new("CLUSTER|LINKS", 2, &[Flag::Stale], Keys::NONE, no_cluster).since(7, 0),
     Spec::new("CLUSTER|MEET", -4, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|MIGRATESLOTS", -4, CLUSTER, Keys::NONE, no_cluster).only(VALKEY_9),
+    Spec::new("CLUSTER|MYID", 2, &[Flag::Stale], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|MYSHARDID", 2, &[Flag::Stale], Keys::NONE, no_cluster).since(7, 2),
+    Spec::new("CLUSTER|NODES", 2, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|REPLICAS", 3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|REPLICATE", 3, CLUSTER, Keys::NONE, no_cluster).since_valkey_9(-3),
     Spec::new("CLUSTER|RESET", -2, &[Flag::Admin, Flag::Stale, Flag::NoScript], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|SAVECONFIG", 2, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|SET-CONFIG-EPOCH", 3, CLUSTER, Keys::NONE, no_cluster),
     Spec::new("CLUSTER|SETSLOT", -4, CLUSTER, Keys::NONE, no_cluster),
-    Spec::new("CLUSTER|SLAVES", 3, CLUSTER, Keys::NONE, no_cluster),
-    Spec::new("CLUSTER|INFO", 2, &[Flag::Stale], Keys::NONE, no_cluster),
-    Spec::new("CLUSTER|NODES", 2, &[Flag::Stale], Keys::NONE, no_cluster),
-    Spec::new("CLUSTER|SLOTS", 2, &[Flag::Stale], Keys::NONE, no_cluster),
     Spec::new("CLUSTER|SHARDS", 2, &[Flag::Stale], Keys::NONE, no_cluster).since(7, 0),
-    Spec::new("CLUSTER|HELP", 2, ANYTIME, Keys::NONE, help).since(5, 0),
-    Spec::new("CLUSTER|MYID", 2, &[Flag::Stale], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|SLAVES", 3, CLUSTER, Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|SLOT-STATS", -4, &[Flag::Stale, Flag::Loading], Keys::NONE, no_cluster)
+        .only(|dialect| dialect.is_redis_since(8, 2) || dialect.is_valkey_since(8, 0)),
+    Spec::new("CLUSTER|SLOTS", 2, &[Flag::Stale], Keys::NONE, no_cluster),
+    Spec::new("CLUSTER|SYNCSLOTS", -3, CLUSTER, Keys::NONE, no_cluster).only(VALKEY_9),
+    Spec::new("CLUSTERSCAN", -2, &[Flag::Read], Keys::ONE, no_cluster).only(|dialect| dialect.is_valkey_since(9, 1)),
     Spec::new("READONLY", 1, ANYWHERE, Keys::NONE, readonly).since(3, 0),
     Spec::new("READWRITE", 1, ANYWHERE, Keys::NONE, readonly).since(3, 0),
     Spec::new("ASKING", 1, &[Flag::Fast], Keys::NONE, no_cluster).since(3, 0),
@@ -134,9 +154,22 @@ fn command_info(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// What each command is for is in the servers' documentation.
-fn docs(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    context.reply.map(0);
+/// COMMAND DOCS [name …]: what is not known is left out.
+fn docs(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let dialect = context.engine.dialect;
+    let specs: Vec<&Spec> = match args.len() {
+        2 => all(context).collect(),
+        _ => {
+            args.from(2).filter_map(|name| context.engine.command(name)).filter(|spec| spec.is_told(dialect)).collect()
+        }
+    };
+    let found: Vec<(&Spec, Doc)> =
+        specs.into_iter().filter_map(|spec| Some((spec, super::docs::find(spec, dialect)?))).collect();
+    context.reply.map(found.len());
+    for (spec, doc) in found {
+        context.reply.bulk(spec.name.to_ascii_lowercase().as_bytes());
+        doc.tell(spec, dialect, context.reply);
+    }
     Ok(())
 }
 
@@ -179,8 +212,7 @@ fn getkeysandflags(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// A command as COMMAND has it: name, arity, flags, keys, categories; tips and places of keys, which are empty here; and
-/// its subcommands.
+/// A command as COMMAND has it: name, arity, flags, keys, categories; tips, places of keys, and its subcommands.
 fn tell(context: &mut Context<'_>, spec: Option<&Spec>) {
     let dialect = context.engine.dialect;
     let reply = &mut *context.reply;
@@ -201,10 +233,15 @@ fn tell(context: &mut Context<'_>, spec: Option<&Spec>) {
     reply.set(spec.categories(dialect).count());
     spec.categories(dialect).for_each(|category| reply.status(&format!("@{category}")));
     if dialect.since(7, 0) {
-        reply.set(0);
-        reply.set(0);
+        let doc = super::docs::find(spec, dialect).unwrap_or_default();
+        doc.tell_tips(reply);
+        doc.tell_keys(reply);
         let subcommands = spec.subcommands().filter(|sub| sub.is_told(dialect));
-        reply.array(subcommands.clone().count());
+        match subcommands.clone().count() {
+            // An empty array since 7.2.
+            0 if !dialect.since(7, 2) => reply.set(0),
+            count => reply.array(count),
+        }
         subcommands.for_each(|sub| tell(context, Some(sub)));
     }
 }
@@ -297,17 +334,154 @@ fn module_list(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn no_cluster(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    Err(CommandError::fixed("ERR This instance has cluster support disabled"))
+/// There is no loader of shared libraries: none can be loaded.
+fn module_load(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    check_modules_allowed(context)?;
+    let path = String::from_utf8_lossy(args.get(2)).into_owned();
+    context.engine.note(Level::Warning, format!("Module {path} failed to load: this server takes no modules"));
+    Err(CommandError::fixed("ERR Error loading the extension. Please check the server logs."))
 }
 
-/// Only in a cluster is it more than nothing; Valkey does not mind.
+fn module_unload(context: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    check_modules_allowed(context)?;
+    Err(CommandError::fixed("ERR Error unloading module: no such module with that name"))
+}
+
+/// `enable-module-command`, since 7.0.
+fn check_modules_allowed(context: &Context<'_>) -> Outcome {
+    let local = || {
+        let peer = context.session.peer.as_str();
+        peer.is_empty() || peer.starts_with(['/', '@']) || peer.starts_with("127.") || peer.starts_with("[::1]")
+    };
+    let allowed = match context.engine.config.get("enable-module-command") {
+        _ if !context.engine.dialect.since(7, 0) => true,
+        "yes" => true,
+        "local" => local(),
+        _ => false,
+    };
+    match allowed {
+        true => Ok(()),
+        false => Err(CommandError::fixed(
+            "ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+        )),
+    }
+}
+
+/// There is no append-only file to rewrite.
+fn bgrewriteaof(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    Err(CommandError::fixed("ERR This server keeps no append only file, so that there is none to rewrite"))
+}
+
+/// Valkey 9.1 tells a key's slot although there is no cluster.
+fn keyslot(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if !context.engine.dialect.is_valkey_since(9, 1) {
+        return no_cluster(context, args);
+    }
+    context.reply.integer(slot(args.get(2)).into());
+    Ok(())
+}
+
+/// The slot of a key: what stands between the first `{` and the next `}` counts, if that is anything; of it the CRC-16
+/// with the polynomial 0x1021 (XMODEM), modulo 16384.
+fn slot(key: &[u8]) -> u16 {
+    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
+        let rest = key.get(open + 1..)?;
+        rest.get(..rest.iter().position(|byte| *byte == b'}')?)
+    });
+    let sum = tag.filter(|tag| !tag.is_empty()).unwrap_or(key).iter().fold(0_u16, |sum, byte| {
+        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| sum << 1 ^ if sum & 0x8000 == 0 { 0 } else { 0x1021 })
+    });
+    sum % 16_384
+}
+
+fn no_cluster(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    Err(NO_CLUSTER)
+}
+
+/// Only in a cluster is it more than nothing; Valkey does not mind, and takes it for a client that reads from a replica
+/// in place of being sent to its master.
 fn readonly(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     match context.engine.dialect.family {
         Family::Redis => no_cluster(context, args),
         Family::Valkey => {
+            context.session.reads_replica = args.is(0, "READONLY");
             context.reply.ok();
             Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::Play;
+
+    const ALL: [&str; 5] = ["redis-6.2", "redis-7.0", "redis-8.2", "valkey-8.1", "valkey-9.1"];
+
+    // All asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+
+    #[test]
+    fn modules_are_not_loaded() {
+        let refused = "-ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+        for dialect in ALL {
+            let mut play = Play::new(dialect);
+            let old = dialect == "redis-6.2";
+            let failed = "-ERR Error loading the extension. Please check the server logs.";
+            assert_eq!(play.run("MODULE LOAD /none.so"), if old { failed } else { refused }, "{dialect}");
+            for allowed in ["yes", "local"] {
+                play.engine.config.set_at_start("enable-module-command", allowed).unwrap();
+                assert_eq!(play.run("MODULE LOAD /none.so a b"), failed, "{dialect}");
+                let gone = "-ERR Error unloading module: no such module with that name";
+                assert_eq!(play.run("MODULE UNLOAD none"), gone, "{dialect}");
+                if !old {
+                    assert_eq!(play.run("MODULE LOADEX /none.so CONFIG a b ARGS c"), failed, "{dialect}");
+                }
+            }
+            play.session.peer = "10.0.0.1:5000".to_owned();
+            assert_eq!(play.run("MODULE UNLOAD none").contains("not allowed"), !old, "{dialect}");
+            assert_eq!(play.run("MODULE LIST"), "[]", "{dialect}");
+        }
+    }
+
+    #[test]
+    fn there_is_no_cluster() {
+        let disabled = "-ERR This instance has cluster support disabled";
+        for dialect in ALL {
+            let mut play = Play::new(dialect);
+            for line in ["CLUSTER INFO", "CLUSTER HELP", "CLUSTER REPLICATE x", "ASKING"] {
+                assert_eq!(play.run(line), disabled, "{dialect}: {line}");
+            }
+            let (old, newest) = (dialect == "redis-6.2", dialect == "valkey-9.1");
+            let unknown = |word| {
+                if old { disabled.to_owned() } else { format!("-ERR unknown subcommand '{word}'. Try CLUSTER HELP.") }
+            };
+            let arity = |word| {
+                if old {
+                    disabled.to_owned()
+                } else {
+                    format!("-ERR wrong number of arguments for 'cluster|{word}' command")
+                }
+            };
+            assert_eq!(play.run("CLUSTER FOO"), unknown("FOO"), "{dialect}");
+            assert_eq!(play.run("CLUSTER KEYSLOT"), arity("keyslot"), "{dialect}");
+            assert_eq!(play.run("CLUSTER KEYSLOT foo"), if newest { "12182" } else { disabled }, "{dialect}");
+            let syncslots = if newest { disabled.to_owned() } else { unknown("SYNCSLOTS") };
+            assert_eq!(play.run("CLUSTER SYNCSLOTS x"), syncslots, "{dialect}");
+            assert_eq!(play.run("CLUSTERSCAN 0") == disabled, newest, "{dialect}");
+            assert!(play.run("BGREWRITEAOF").starts_with("-ERR This server keeps no append only file"), "{dialect}");
+        }
+    }
+
+    #[test]
+    fn slots_are_the_servers() {
+        for (key, slot) in [
+            ("foo", 12_182),
+            ("{foo}bar", 12_182),
+            ("a{foo}{bar}", 12_182),
+            ("foo{}", 5542),
+            ("", 0),
+            ("123456789", 12_739),
+        ] {
+            assert_eq!(super::slot(key.as_bytes()), slot, "{key}");
         }
     }
 }

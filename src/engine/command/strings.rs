@@ -36,6 +36,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("SETRANGE", 4, WRITE, Keys::ONE, setrange),
     Spec::new("INCRBYFLOAT", 3, FAST_WRITE, Keys::ONE, incrbyfloat),
     Spec::new("LCS", -3, &[Flag::Read], Keys::TWO, lcs).since(7, 0),
+    Spec::new("STRALGO", -2, &[Flag::Read], Keys::NONE, stralgo).since(6, 0).only(|dialect| !dialect.since(7, 0)),
     Spec::new("DELIFEQ", 3, &[Flag::Write, Flag::Fast], Keys::ONE, delifeq)
         .only(|dialect| dialect.is_valkey_since(9, 0)),
     Spec::new("MSETEX", -4, WRITE, Keys::NONE, msetex)
@@ -420,7 +421,12 @@ fn incrby(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn decrby(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let number = args.integer(2)?.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?;
+    // The least number has no positive; before 7.0 it was its own, and is on a master's stream. (Seen on 6.2 to 9.1.)
+    let wraps = context.origin == Origin::Master || !context.engine.dialect.since(7, 0);
+    let number = match args.integer(2)? {
+        i64::MIN if wraps => i64::MIN,
+        number => number.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?,
+    };
     add(context, args.get(1), number)
 }
 
@@ -539,35 +545,84 @@ fn incrbyfloat(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// The longest table that LCS makes, in cells of four bytes each.
 const LCS_CELLS: usize = 64 << 20;
 
-fn lcs(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (mut only_length, mut ranges, mut with_lengths, mut least) = (false, false, false, 0);
-    let mut texts = Vec::with_capacity(2);
-    for key in args.from(1).take(2) {
-        let wrong = CommandError::fixed("ERR The specified keys must contain string values");
-        let text = context.string(key).map_err(|_| wrong)?;
-        texts.push(text.map_or_else(Vec::new, |text| text.bytes(&mut Decimal::new()).to_vec()));
-    }
-    let mut index = 3;
-    while index < args.len() {
+/// What is told of the longest common subsequence.
+#[derive(Default)]
+struct Common {
+    only_length: bool,
+    ranges: bool,
+    with_lengths: bool,
+    least: i64,
+}
+
+impl Common {
+    /// Reads the option at a place; tells how many words it has, 0 where it is none.
+    fn read(&mut self, args: Args<'_>, index: usize) -> Result<usize, CommandError> {
         match () {
-            () if args.is(index, "IDX") => ranges = true,
-            () if args.is(index, "LEN") => only_length = true,
-            () if args.is(index, "WITHMATCHLEN") => with_lengths = true,
+            () if args.is(index, "IDX") => self.ranges = true,
+            () if args.is(index, "LEN") => self.only_length = true,
+            () if args.is(index, "WITHMATCHLEN") => self.with_lengths = true,
             () if args.is(index, "MINMATCHLEN") && index + 1 < args.len() => {
-                least = args.integer(index + 1)?.max(0);
-                index += 1;
+                self.least = args.integer(index + 1)?.max(0);
+                return Ok(2);
+            }
+            () => return Ok(0),
+        }
+        Ok(1)
+    }
+}
+
+/// A key's string, to compare with another's.
+fn text_to_compare(context: &mut Context<'_>, key: &[u8]) -> Result<Vec<u8>, CommandError> {
+    let wrong = CommandError::fixed("ERR The specified keys must contain string values");
+    let text = context.string(key).map_err(|_| wrong)?;
+    Ok(text.map_or_else(Vec::new, |text| text.bytes(&mut Decimal::new()).to_vec()))
+}
+
+fn lcs(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let a = text_to_compare(context, args.get(1))?;
+    let b = text_to_compare(context, args.get(2))?;
+    let (mut options, mut index) = (Common::default(), 3);
+    while index < args.len() {
+        index += Some(options.read(args, index)?).filter(|words| *words > 0).ok_or(CommandError::SYNTAX)?;
+    }
+    tell_common(context, &a, &b, &options)
+}
+
+/// STRALGO LCS, which 7.0 made LCS of: of two keys or of two strings.
+fn stralgo(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if !args.is(1, "LCS") {
+        return Err(CommandError::SYNTAX);
+    }
+    let (mut options, mut texts, mut index) = (Common::default(), None, 2);
+    while index < args.len() {
+        let words = options.read(args, index)?;
+        let of_keys = args.is(index, "KEYS");
+        match () {
+            () if words > 0 => index += words,
+            () if (of_keys || args.is(index, "STRINGS")) && index + 2 < args.len() => {
+                if texts.is_some() {
+                    return Err(CommandError::fixed("ERR Either use STRINGS or KEYS"));
+                }
+                let (a, b) = (args.get(index + 1), args.get(index + 2));
+                texts = Some(match of_keys {
+                    true => (text_to_compare(context, a)?, text_to_compare(context, b)?),
+                    false => (a.to_vec(), b.to_vec()),
+                });
+                index += 3;
             }
             () => return Err(CommandError::SYNTAX),
         }
-        index += 1;
     }
+    let missing = "ERR Please specify two strings: STRINGS or KEYS options are mandatory";
+    let (a, b) = texts.ok_or(CommandError::fixed(missing))?;
+    tell_common(context, &a, &b, &options)
+}
+
+fn tell_common(context: &mut Context<'_>, a: &[u8], b: &[u8], options: &Common) -> Outcome {
+    let Common { only_length, ranges, with_lengths, least } = *options;
     if ranges && only_length {
         return Err(CommandError::fixed("ERR If you want both the length and indexes, please just use IDX."));
     }
-    let (a, b) = match texts.as_slice() {
-        [a, b] => (a.as_slice(), b.as_slice()),
-        _ => return Err(CommandError::SYNTAX),
-    };
     let width = b.len() + 1;
     let cells = (a.len() + 1).checked_mul(width).filter(|cells| *cells <= LCS_CELLS);
     let cells = cells
@@ -848,6 +903,58 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_looked_for_in_the_servers_order() {
+        // Asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+        let big = "-ERR value is out of range, value must between -2147483648 and 2147483647";
+        for (dialect, quoted) in
+            [("redis-6.2", "getex"), ("redis-7.0", "'getex' command"), ("valkey-9.1", "'getex' command")]
+        {
+            let mut play = Play::new(dialect);
+            let invalid = format!("-ERR invalid expire time in {quoted}");
+            let early = dialect == "valkey-9.1";
+            play.run("RPUSH l a");
+            play.run("SET k v");
+            play.stream();
+            play.rows(&[
+                ("SET k v XX PX 0.5 extra", "-ERR syntax error", ""),
+                ("SET k v EX 0 NX XX", "-ERR syntax error", ""),
+                ("SET no v XX EX 0", &invalid.replace("getex", "set"), ""),
+                ("GETEX no EX 0", if early { &invalid } else { "(nil)" }, ""),
+                (
+                    "GETEX l EX 0",
+                    if early { &invalid } else { "-WRONGTYPE Operation against a key holding the wrong kind of value" },
+                    "",
+                ),
+                ("GETEX k EX 0", &invalid, ""),
+                ("SELECT 2147483648", big, ""),
+                ("SELECT 20", "-ERR DB index is out of range", ""),
+                ("MOVE k 9223372036854775807", big, ""),
+                ("COPY k b DB 9223372036854775807", big, ""),
+                ("SWAPDB 0 9223372036854775807", "-ERR invalid second DB index", ""),
+            ]);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_64_bits() {
+        // Asked of the same servers.
+        let least = "DECRBY k -9223372036854775808";
+        let rows = [("SET k 5", "OK", "SET k 5"), (least, "-9223372036854775803", least)];
+        Play::new("redis-6.2").rows(&rows);
+        let mut play = Play::new("redis-7.0");
+        play.rows(&[(least, "-ERR decrement would overflow", ""), ("SET k 5", "OK", "SET k 5")]);
+        assert!(play.apply(least));
+        assert_eq!(play.run("GET k"), "-9223372036854775803");
+        play.run("PEXPIREAT k 9223372036854775807");
+        assert_eq!(play.run("EXPIRETIME k"), "9223372036854776");
+        assert_eq!(play.run("TTL k"), ((i64::MAX - play.now) / 1000 + 1).to_string());
+        // A sum of INCRBYFLOAT is text.
+        play.run("SET f 1");
+        assert_eq!((play.run("INCRBYFLOAT f 1"), play.run("OBJECT ENCODING f")), ("2".into(), "embstr".into()));
+        assert_eq!(play.run("INCR f"), "3");
+    }
+
+    #[test]
     fn sums_matches_and_conditions() {
         // Asked of redis-server 7.0.15.
         let mut play = Play::new("redis-7.0");
@@ -863,6 +970,36 @@ mod tests {
             ("LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN", "[matches [[[4 7] [5 8] 4]] len 6]", ""),
             ("LCS a none", "\"\"", ""),
             ("DELIFEQ a x", "-ERR unknown command 'DELIFEQ', with args beginning with: 'a' 'x' ", ""),
+        ]);
+        // Asked of redis-server 6.2.14.
+        let mut play = Play::new("redis-6.2");
+        let missing = "-ERR Please specify two strings: STRINGS or KEYS options are mandatory";
+        play.rows(&[
+            ("MSET a ohmytext b mynewtext", "OK", "MSET a ohmytext b mynewtext"),
+            ("SADD set x", "1", "SADD set x"),
+            ("STRALGO LCS KEYS a b", "mytext", ""),
+            ("STRALGO lcs len strings ab b", "1", ""),
+            (
+                "STRALGO LCS STRINGS ohmytext mynewtext IDX MINMATCHLEN 4 WITHMATCHLEN",
+                "[matches [[[4 7] [5 8] 4]] len 6]",
+                "",
+            ),
+            ("STRALGO LCS", missing, ""),
+            ("STRALGO LCS LEN", missing, ""),
+            ("STRALGO LCS STRINGS a b KEYS c d", "-ERR Either use STRINGS or KEYS", ""),
+            (
+                "STRALGO LCS STRINGS a b LEN IDX",
+                "-ERR If you want both the length and indexes, please just use IDX.",
+                "",
+            ),
+            ("STRALGO LCS KEYS set a", "-ERR The specified keys must contain string values", ""),
+            ("STRALGO LCS KEYS a", "-ERR syntax error", ""),
+            ("STRALGO LCS STRINGS a b FOO", "-ERR syntax error", ""),
+            ("STRALGO LCS STRINGS a b IDX MINMATCHLEN", "-ERR syntax error", ""),
+            ("STRALGO LCS STRINGS a b IDX MINMATCHLEN x", "-ERR value is not an integer or out of range", ""),
+            ("STRALGO FOO KEYS a b", "-ERR syntax error", ""),
+            ("COMMAND GETKEYS STRALGO LCS IDX KEYS a b", "[a b]", ""),
+            ("LCS a b", "-ERR unknown command `LCS`, with args beginning with: `a`, `b`, ", ""),
         ]);
         let mut play = Play::new("valkey-9.1");
         play.rows(&[

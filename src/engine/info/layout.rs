@@ -7,7 +7,7 @@ use crate::engine::dialect::{Dialect, Family};
 pub(super) type Field = (&'static str, &'static str, &'static str);
 
 /// Which of the known servers one is like: 6 for Redis 6.2 and before, 7 for 7, 8 for 8; v for Valkey 8, w for 9.
-pub(super) fn letter(dialect: Dialect) -> char {
+pub(in crate::engine) fn letter(dialect: Dialect) -> char {
     match (dialect.family, dialect.version.0) {
         (Family::Redis, ..=6) => '6',
         (Family::Redis, 7) => '7',

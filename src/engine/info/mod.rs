@@ -2,6 +2,8 @@
 
 mod layout;
 
+pub(super) use layout::letter;
+
 use std::fmt::Write;
 
 use super::clients::Counts;
@@ -326,6 +328,7 @@ pub struct Rates {
 impl Engine {
     /// Rates are taken anew; to be called ten times a second.
     pub fn sample_rates(&mut self, now: i64) {
+        self.keyspace.clock.set(now);
         let stats = &mut self.stats;
         let rates = &mut stats.rates;
         rates.commands.sample(stats.commands, now);

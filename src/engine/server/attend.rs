@@ -71,8 +71,8 @@ fn admit_new(shared: &Rc<Shared>, engine: &mut Engine) {
     if shared.direct.gate.is_some() {
         return;
     }
-    for listener in &*shared.listeners.borrow() {
-        let Some(listener) = beside(&**listener).map(std::net::TcpListener::from) else { continue };
+    for listener in shared.listeners.sockets() {
+        let Some(listener) = beside(&*listener).map(std::net::TcpListener::from) else { continue };
         while let Ok((stream, _)) = listener.accept() {
             let stream = stream.set_nonblocking(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
             if let Ok(stream) = stream {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use self::room::{MOST, Room};
 use super::fault::{Faults, Verdict};
 use super::{Pipe, Shared};
-use crate::engine::clients::{Closing, Kind, Replies, SessionId};
+use crate::engine::clients::{Closing, Kind, SessionId};
 use crate::engine::core::Engine;
 use crate::engine::reply::Reply;
 use crate::engine::request::{Limits, Requests};
@@ -71,11 +71,6 @@ pub(super) async fn run(shared: Rc<Shared>, id: SessionId, pipe: Rc<Pipe>) {
         engine.collect(shared.now());
         shared.after_batch(&mut engine);
     }
-}
-
-/// Whether what a command answers is pushed.
-fn is_pushed(command: &str) -> bool {
-    matches!(command, "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE" | "SSUBSCRIBE" | "SUNSUBSCRIBE")
 }
 
 /// What a connection does next.
@@ -423,31 +418,18 @@ impl Connection {
                     session.paused = true;
                     break Next::WaitUntil(until);
                 }
-                let before = (reply.len(), session.replies);
+                let before = reply.len();
                 let verdict = match &mut self.faults {
                     None => Verdict::NONE,
-                    Some(faults) => faults.command(&args.from(0).collect::<Vec<_>>(), before.0),
+                    Some(faults) => faults.command(&args.from(0).collect::<Vec<_>>(), before),
                 };
                 session.input = self.room_for_input();
                 if verdict.runs {
                     engine.execute(&mut session, args, &mut reply, now);
                 }
                 if let Some(answer) = verdict.answer {
-                    reply.truncate(before.0);
+                    reply.truncate(before);
                     reply.raw(&answer);
-                }
-                match before {
-                    // What is pushed comes whether answers are wanted or not.
-                    (_, Replies::Off | Replies::SkipNext) if is_pushed(session.command) => {}
-                    (length, Replies::Off) if session.replies == Replies::Off => reply.truncate(length),
-                    // One that said CLIENT REPLY ON wants that answered.
-                    (length, Replies::SkipNext) if session.replies != Replies::On => {
-                        reply.truncate(length);
-                        if session.command != "CLIENT|REPLY" {
-                            session.replies = Replies::On;
-                        }
-                    }
-                    _ => {}
                 }
                 if engine.sleep_for.is_none() {
                     engine.serve_ready(now, &mut |id, bytes| shared.deliver(id, bytes));

@@ -12,6 +12,7 @@ mod direct;
 mod fault;
 mod limits;
 mod link;
+mod listen;
 mod process;
 mod saving;
 mod snapshot;
@@ -30,6 +31,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 pub use direct::{Direct, Order, Tap, Watch};
 pub use fault::{Fault, Phase};
+pub use listen::addresses;
 
 use super::clients::{Closing, SessionId};
 use super::core::{Engine, Stop};
@@ -71,8 +73,7 @@ struct Shared {
     links: RefCell<link::Links>,
     direct: Direct,
     /// Where connections come.
-    #[cfg(feature = "scripts")]
-    listeners: RefCell<Vec<Rc<TcpListener>>>,
+    listeners: listen::Listeners,
     /// Replicas that were cut at an offset, and by which fault.
     cuts: RefCell<HashSet<(String, Fault)>>,
 }
@@ -235,7 +236,7 @@ impl Shared {
         if engine.limits_memory() {
             engine.evict(now);
         }
-        if engine.active_expire && !engine.is_replica() && !engine.is_paused(now) {
+        if engine.active_expire && engine.deletes_expired(now) {
             let began = ticks();
             engine.expire_some(now, EXPIRED_PER_TICK);
             engine.spiked("expire-cycle", ticks() - began, now);
@@ -319,9 +320,11 @@ async fn run(
     for address in addresses {
         let listener =
             TcpListener::bind(address).await.map_err(|error| ServeError::Listen(address.to_string(), error))?;
-        listeners.push(Rc::new(listener));
+        // A port that the system has chosen is the one it is known by from here on.
+        let address = if address.port() == 0 { listener.local_addr().unwrap_or(*address) } else { *address };
+        listeners.push((address, Rc::new(listener)));
     }
-    let bound: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let bound: Vec<SocketAddr> = listeners.iter().filter_map(|(_, listener)| listener.local_addr().ok()).collect();
     let shared = Rc::new(Shared {
         engine: RefCell::new(engine),
         pipes: RefCell::default(),
@@ -333,8 +336,7 @@ async fn run(
         snapshots: RefCell::default(),
         links: RefCell::default(),
         direct,
-        #[cfg(feature = "scripts")]
-        listeners: RefCell::new(listeners.clone()),
+        listeners: listen::Listeners::default(),
         cuts: RefCell::default(),
     });
     if orders.is_none() {
@@ -348,8 +350,12 @@ async fn run(
     for fault in shared.direct.faults.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         shared.note(Level::Warning, &format!("Fault {fault}: will break the protocol on purpose"));
     }
-    for listener in listeners {
-        spawn_local(accept(shared.clone(), listener));
+    for (address, listener) in listeners {
+        shared.listeners.add(&shared, address, listener);
+    }
+    if orders.is_none() {
+        let elsewhere = listen::Elsewhere(Rc::downgrade(&shared));
+        shared.engine.borrow_mut().listening = Some(Rc::new(elsewhere));
     }
     ready(&bound);
     if let Some((host, port)) = master {

@@ -113,6 +113,7 @@ async fn make(shared: Rc<Shared>, snapshot: Snapshot, making: Rc<Making>) {
             aux: snapshot.aux.clone(),
             functions: snapshot.functions.clone(),
             sizes: snapshot.sizes.clone(),
+            uses: engine.told_uses(),
         }
     };
     let (keys_in, keys_out) = mpsc::channel::<Vec<Taken>>(IN_FLIGHT);

@@ -18,6 +18,7 @@ fn members_are_added_on_conditions() {
             ("ZADD z GT NX 1 a", "-ERR GT, LT, and/or NX options at the same time are not compatible", ""),
             ("ZADD z INCR 1 a 2 b", "-ERR INCR option supports a single increment-element pair", ""),
             ("ZADD z 1 a x b", "-ERR value is not a valid float", ""),
+            ("ZINCRBY z NX a", "-ERR syntax error", ""),
             ("ZADD z XX 1 a", "0", ""),
             ("EXISTS z", "0", ""),
             ("ZADD z 1 a 2 b 3 c", "3", "ZADD z 1 a 2 b 3 c"),

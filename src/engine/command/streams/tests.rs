@@ -237,3 +237,50 @@ fn nodes_are_as_large_as_the_configuration_has_it() {
     assert_eq!(play.run("XGROUP SETID s g -"), "OK");
     assert!(play.run("XGROUP CREATE s h -").starts_with("-ERR Invalid stream ID"));
 }
+
+#[test]
+fn who_watches_a_stream_is_not_told_of_its_groups() {
+    // Asked of Redis 6.2.14, 7.0.15 and 8.2.3, Valkey 8.1.8 and 9.1.2.
+    for (line, breaks) in [
+        ("XGROUP CREATE x g2 0", false),
+        ("XGROUP CREATE new g 0 MKSTREAM", true),
+        ("XGROUP SETID x g 0", false),
+        ("XGROUP CREATECONSUMER x g d", false),
+        ("XGROUP DELCONSUMER x g c", false),
+        ("XGROUP DESTROY x g", false),
+        ("XREADGROUP GROUP g c STREAMS x >", false),
+        ("XACK x g 1-1", false),
+        ("XCLAIM x g d 0 1-1", false),
+        ("XAUTOCLAIM x g d 0 0", false),
+        ("XSETID x 9-9", false),
+        ("XADD x 5-5 f v", true),
+        ("XDEL x 1-1", true),
+        ("XTRIM x MAXLEN 1", true),
+    ] {
+        let mut play = Play::new("redis-7.0");
+        for before in [
+            "XADD x 1-1 f v",
+            "XADD x 2-1 f v",
+            "XGROUP CREATE x g 0",
+            "XREADGROUP GROUP g c COUNT 1 STREAMS x >",
+            "WATCH x new",
+            line,
+            "MULTI",
+        ] {
+            play.run(before);
+        }
+        assert_eq!(play.run("EXEC") == "(nil)", breaks, "{line}");
+    }
+}
+
+#[test]
+fn what_xinfo_and_xsetid_look_at_first() {
+    // Asked of the same servers.
+    let none = "-ERR no such key";
+    let mut play = Play::new("redis-7.0");
+    play.rows(&[
+        ("XINFO STREAM x more", none, ""),
+        ("XSETID x y", "-ERR Invalid stream ID specified as stream command argument", ""),
+    ]);
+    Play::new("redis-6.2").rows(&[("XSETID x y", none, "")]);
+}
