@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::dialect::Dialect;
+
 /// An error reply, without the `-` in front.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -48,6 +50,15 @@ impl CommandError {
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Cow::Owned(text))
+    }
+
+    /// A time at which nothing can expire.
+    #[must_use]
+    pub fn expire_time(command: &str, dialect: Dialect) -> Self {
+        Self::new(match dialect.since(7, 0) {
+            true => format!("ERR invalid expire time in '{command}' command"),
+            false => format!("ERR invalid expire time in {command}"),
+        })
     }
 
     /// Too few or too many arguments for this command.

@@ -133,7 +133,8 @@ impl When {
 fn set_expiry(context: &mut Context<'_>, args: Args<'_>, unit: i64, base: i64, command: &str) -> Outcome {
     let key = args.get(1);
     let when = When::read(args)?;
-    let invalid = || CommandError::new(format!("ERR invalid expire time in '{command}' command"));
+    let dialect = context.engine.dialect;
+    let invalid = || CommandError::expire_time(command, dialect);
     let expires_at = args.integer(2)?.checked_mul(unit).and_then(|time| time.checked_add(base)).ok_or_else(invalid)?;
     let Some(entry) = context.entry(key) else {
         context.reply.flag(false);

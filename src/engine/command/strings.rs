@@ -89,12 +89,7 @@ impl Clock {
     /// The time in milliseconds since 1970.
     fn time(self, number: i64, context: &Context<'_>, command: &str) -> Result<i64, CommandError> {
         let now = context.now;
-        let invalid = || {
-            CommandError::new(match context.engine.dialect.since(7, 0) {
-                true => format!("ERR invalid expire time in '{command}' command"),
-                false => format!("ERR invalid expire time in {command}"),
-            })
-        };
+        let invalid = || CommandError::expire_time(command, context.engine.dialect);
         if number <= 0 {
             return Err(invalid());
         }
@@ -926,6 +921,7 @@ mod tests {
                     "",
                 ),
                 ("GETEX k EX 0", &invalid, ""),
+                ("EXPIRE k 9223372036854775807", &invalid.replace("getex", "expire"), ""),
                 ("SELECT 2147483648", big, ""),
                 ("SELECT 20", "-ERR DB index is out of range", ""),
                 ("MOVE k 9223372036854775807", big, ""),
