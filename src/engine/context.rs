@@ -8,6 +8,7 @@ use super::error::CommandError;
 use super::events::{Class, Wanted};
 use super::keyspace::{Entry, NEVER};
 use super::reply::Reply;
+use super::uses::Use;
 use super::value::{Blob, Hash, List, Set, SortedSet, Stream, Text, Value};
 
 /// Who sent a command.
@@ -224,11 +225,11 @@ impl Context<'_> {
     }
 
     /// A key has the uses of the one that it was before: until 7.2 made it a new one.
-    pub(super) fn keep_use(&mut self, key: &[u8], before: &Entry) {
+    pub(super) fn keep_use(&mut self, key: &[u8], before: &Use) {
         if !self.engine.dialect.since(7, 2)
             && let Some(entry) = self.engine.keyspace.get(self.session.db, key)
         {
-            entry.used.copy(&before.used);
+            entry.used.copy(before);
         }
     }
 

@@ -832,11 +832,16 @@ impl Engine {
         }
     }
 
-    /// The same of all keys of a database.
+    /// All keys of a database are others now: those who wait for one that is there are served, and those who wait on a group
+    /// are told if it is no stream any more.
     fn touch_all_awaited(&mut self, db: usize) {
-        if self.group_readers > 0 {
-            let keys: Vec<Blob> = self.awaited.keys().filter(|(at, _)| *at == db).map(|(_, key)| key.clone()).collect();
-            keys.iter().for_each(|key| self.touch_awaited(db, key));
+        let keys: Vec<Blob> = self.awaited.keys().filter(|(at, _)| *at == db).map(|(_, key)| key.clone()).collect();
+        for key in keys {
+            if self.keyspace.get(db, &key).is_some() {
+                self.signal(db, &key);
+            } else if self.group_readers > 0 {
+                self.touch_awaited(db, &key);
+            }
         }
     }
 
@@ -889,12 +894,8 @@ impl Engine {
             self.touch_all(other, Some(one), now);
         }
         self.keyspace.swap(one, other);
-        for db in [one, other] {
-            self.touch_all_awaited(db);
-            let here = self.awaited.keys().filter(|(at, key)| *at == db && self.keyspace.get(db, key).is_some());
-            let found: Vec<Blob> = here.map(|(_, key)| key.clone()).collect();
-            found.iter().for_each(|key| self.signal(db, key));
-        }
+        self.touch_all_awaited(one);
+        self.touch_all_awaited(other);
     }
 
     /// A session wants to know whether a key changes.

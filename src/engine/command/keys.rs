@@ -237,8 +237,8 @@ fn rename_to(context: &mut Context<'_>, from: &[u8], to: &[u8]) -> Outcome {
     if let Some(entry) = context.take(from) {
         let name = entry.value.type_name();
         let expires_at = entry.expires_at().unwrap_or(NEVER);
-        context.put(to, entry.value.clone(), expires_at);
-        context.keep_use(to, &entry);
+        context.put(to, entry.value, expires_at);
+        context.keep_use(to, &entry.used);
         context.changed(from, 1);
         context.changed(to, 0);
         context.signal(to);
@@ -253,10 +253,13 @@ fn rename_to(context: &mut Context<'_>, from: &[u8], to: &[u8]) -> Outcome {
 
 /// A database by its number in an argument.
 pub(super) fn database(context: &Context<'_>, args: Args<'_>, index: usize) -> Result<usize, CommandError> {
-    let number = usize::try_from(args.int(index)?).ok();
-    number
-        .filter(|number| *number < context.engine.keyspace.databases())
-        .ok_or(CommandError::fixed("ERR DB index is out of range"))
+    within(context, args.int(index)?)
+}
+
+/// A database by its number.
+fn within(context: &Context<'_>, number: i32) -> Result<usize, CommandError> {
+    let number = usize::try_from(number).ok().filter(|number| *number < context.engine.keyspace.databases());
+    number.ok_or(CommandError::fixed("ERR DB index is out of range"))
 }
 
 fn move_key(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -272,7 +275,7 @@ fn move_key(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         let value = entry.value.clone();
         context.in_database(to, |context| {
             context.put(key, value, expires_at);
-            context.keep_use(key, entry);
+            context.keep_use(key, &entry.used);
             context.changed(key, 0);
             context.signal(key);
         });
@@ -328,11 +331,7 @@ fn swapdb(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
         args.int(index).map_err(|_| invalid())
     };
     let (one, other) = (number(1, "first")?, number(2, "second")?);
-    let known = |number: i32| {
-        let number = usize::try_from(number).ok().filter(|number| *number < context.engine.keyspace.databases());
-        number.ok_or(CommandError::fixed("ERR DB index is out of range"))
-    };
-    let (one, other) = (known(one)?, known(other)?);
+    let (one, other) = (within(context, one)?, within(context, other)?);
     let now = context.now;
     context.engine.swap(one, other, now);
     context.changes += 1;

@@ -2,7 +2,6 @@
 
 use super::{Context, Flag, Keys, Outcome, Spec};
 use crate::engine::args::Args;
-use crate::engine::dialect::Family;
 
 pub(super) const COMMANDS: &[Spec] =
     &[Spec::new("LOLWUT", -1, &[Flag::Read, Flag::Fast], Keys::NONE, lolwut).since(5, 0)];
@@ -33,7 +32,7 @@ fn lolwut(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let shows = !named || matches!(args.integer(2)?, 5 | 6);
     let dialect = context.engine.dialect;
     // Valkey kept Redis's name there until 9.0.
-    let renamed = dialect.family == Family::Valkey && dialect.is_valkey_since(9, 0);
+    let renamed = dialect.is_valkey_since(9, 0);
     let text = match (shows, renamed) {
         (true, false) => format!("{}\nRedis ver. {}\n", picture(context), dialect.own_version()),
         (true, true) => format!("{}\nValkey ver. {}\n", picture(context), dialect.own_version()),

@@ -87,9 +87,8 @@ fn migrate(context: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let courier = context.engine.courier.clone();
     let mut line =
         courier.zip(port).and_then(|(courier, port)| courier.open(&host, port, patience)).ok_or(UNREACHABLE)?;
-    let carried = carry(context, &options, db, &keys, &mut *line);
+    let (moved, outcome) = carry(context, &options, db, &keys, &mut *line);
     // What is there is gone here, whatever became of the rest.
-    let (moved, outcome) = carried;
     if !options.copy && !moved.is_empty() {
         for key in &moved {
             context.take(key);
